@@ -1,0 +1,84 @@
+# One command each; `make help` says what they do. Needs Python 3.11 or newer and make, nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+STAMP := .venv/.built
+WORKERS ?= 2
+
+# The first of these that is new enough; `make PYTHON=/path/to/python3 setup` decides otherwise.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+
+.PHONY: help setup run test check fmt simulate bench lock clean
+
+help: ## List every command with one sentence
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## Build .venv with every pinned library and .venv/bin/hotbasket
+
+$(STAMP): requirements-dev.lock setup.cfg pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "hotbasket needs Python 3.11 or newer; python3 is $$(python3 -V 2>&1 || true). Install one, or name it: make PYTHON=/path/to/python3 setup" >&2; \
+		exit 1; \
+	fi
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+		echo "hotbasket needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" -V 2>&1)." >&2; \
+		exit 1; \
+	fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+		exit 1; \
+	fi
+	@if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+		echo "1/3 creating .venv with $$("$(PYTHON)" -V)"; \
+		"$(PYTHON)" -m venv --clear .venv; \
+	else \
+		echo "1/3 .venv is there"; \
+	fi
+	@echo "2/3 installing $$(grep -c '^[a-z0-9].*==' requirements-dev.lock) pinned libraries (a minute or two the first time)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off \
+		--require-hashes -r requirements-dev.lock \
+		| awk '/^Collecting/ {n++; if (n % 20 == 0) {print "    " n " fetched"; fflush()}} \
+			/^Installing collected/ {print "    unpacking"; fflush()}'
+	@echo "3/3 linking this checkout into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+	@echo "ready: make run, make test, or $(BIN)/hotbasket --help"
+
+run: setup ## Start the whole system with the demo shop, data in ./data
+	@$(BIN)/hotbasket run --demo --data ./data
+
+test: setup ## Run every test: unit, property, contract, simulation, packaging, browser where Chromium is
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests
+
+check: setup ## Hold the code to its rules: ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --config setup.cfg
+
+fmt: setup ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+simulate: setup ## Replay one simulated run: make simulate SEED=42
+	@$(BIN)/python -m tests.simulation $(SEED)
+
+bench: setup ## Measure, print, and write docs/benchmarks.md
+	@$(BIN)/python -m tests.bench
+
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-config --generate-hashes --strip-extras \
+	--allow-unsafe --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+lock: setup ## Pin every library with its hashes from setup.cfg; UPGRADE=1 takes the newest
+	@$(COMPILE) --output-file requirements.lock setup.cfg
+	@$(COMPILE) --extra batch --extra dev --constraint requirements.lock --output-file requirements-dev.lock setup.cfg
+
+clean: ## Remove what the other commands built; ./data stays
+	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache tests/output
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

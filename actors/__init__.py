@@ -1,0 +1,1 @@
+"""The worker: turns the event log into decisions, one actor a shopper."""

@@ -1,0 +1,1 @@
+"""The embedded adapters: every port over SQLite files in one data directory."""

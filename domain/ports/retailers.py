@@ -1,0 +1,110 @@
+"""Retailers: their keys, origins, rules at the door and catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from domain.events import Consent
+from domain.records import Known
+
+Scope = Literal["write", "secret"]
+
+
+class Retailer(Struct, frozen=True, kw_only=True):
+    """One retailer.
+
+    Attributes:
+        retailer_id: made once, 1-64 characters.
+        name: unique, as people say it.
+        origins: web origins (`https://shop.example`) whose pages may post and listen.
+        consent_default: for events that carry no consent.
+        retention_days: of everything kept about shoppers.
+        currency: ISO 4217, of catalogue prices and of prices without one.
+        time_zone: IANA name.
+        pii: what happens to personal data found in free text.
+    """
+
+    retailer_id: str
+    name: str
+    origins: tuple[str, ...] = ()
+    consent_default: Consent = "granted"
+    retention_days: int = 1_095
+    currency: str = "EUR"
+    time_zone: str = "UTC"
+    pii: Literal["redact", "refuse"] = "redact"
+
+
+class Grant(NamedTuple):
+    """What a key opens: a retailer and a scope, until a time (None = for good)."""
+
+    retailer: Retailer
+    scope: Scope
+    until_ms: int | None
+
+
+class CatalogueItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One product of a retailer's catalogue; prices and cost in minor units of the retailer's currency."""
+
+    product_id: str
+    name: str
+    category_id: str
+    brand: str | None = None
+    price_minor: int | None = None
+    cost_minor: int | None = None
+
+
+class Control(NamedTuple):
+    """All control data at one moment, immutable.
+
+    Attributes:
+        version: changes when anything in it does.
+        retailers: by retailer id.
+        grants: by SHA-256 (hex) of the key as presented.
+        origins: every origin that some retailer lists.
+        known: by retailer id, then product id, what the catalogue says for the stored form of events.
+    """
+
+    version: int
+    retailers: Mapping[str, Retailer]
+    grants: Mapping[str, Grant]
+    origins: frozenset[str]
+    known: Mapping[str, Mapping[str, Known]]
+
+
+class Retailers(Protocol):
+    """The control plane's retailers; keys are kept as digests, so a lost key is replaced, never recovered."""
+
+    def current(self) -> Control:
+        """Gives the control data in force: embedded as of now, in production at most 2 s old. Cheap when unchanged.
+
+        Raises:
+            PortError: it was never readable; later failures keep serving the last known.
+        """
+        ...
+
+    async def add(self, retailer: Retailer, write_key_digest: str, secret_key_digest: str) -> None:
+        """Adds a retailer.
+
+        Raises:
+            Refused: the name is taken.
+        """
+        ...
+
+    async def change(self, retailer: Retailer) -> None:
+        """Replaces a retailer's settings, by `retailer_id`."""
+        ...
+
+    async def rotate_key(self, retailer_id: str, scope: Scope, digest: str, *, old_until_ms: int) -> None:
+        """Makes a new key valid at once; the old ones of that scope stay valid until `old_until_ms`."""
+        ...
+
+    async def import_catalogue(self, retailer_id: str, items: Sequence[CatalogueItem]) -> None:
+        """Replaces the retailer's whole catalogue, all or nothing."""
+        ...
+
+    async def catalogue(self, retailer_id: str) -> Sequence[CatalogueItem]:
+        """Gives the retailer's whole catalogue, by product id."""
+        ...

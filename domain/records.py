@@ -1,0 +1,203 @@
+"""What the logs hold: the stored form of events, and the worker's records of what it decided.
+
+Event log: gateway → worker, archiver. Experience log: worker → gateways, and the worker's next owner.
+Every record carries `schema_version`; readers accept their own and older versions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from domain.events import AnyEvent
+from domain.experiences import Experience, Withdrawal
+from domain.ids import Position, ShopperKey
+
+SCHEMA_VERSION = 1
+
+
+class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the catalogue knew of a product when its event arrived."""
+
+    category_id: str | None = None
+    brand: str | None = None
+    price_minor: int | None = None
+    currency: str | None = None
+
+
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The stored form of an event.
+
+    Attributes:
+        schema_version: of this form.
+        retailer_id: whose shopper.
+        received_at_ms: when the gateway took it, Unix milliseconds.
+        event_time_ms: min(received, occurred corrected by received - sent), Unix milliseconds.
+        event: as posted, `shopper_id` replaced by the keyed hash, personal data redacted, `consent` resolved.
+        verified: posted with the retailer's secret key.
+        known: by product id, what the catalogue knew at that moment.
+    """
+
+    schema_version: int
+    retailer_id: str
+    received_at_ms: int
+    event_time_ms: int
+    event: AnyEvent
+    verified: bool = False
+    known: dict[str, Known] = {}
+
+    @property
+    def key(self) -> ShopperKey:
+        """The shopper whose event this is."""
+        return ShopperKey(self.retailer_id, self.event.shopper_id)
+
+
+class Undecodable(Struct, frozen=True, kw_only=True):
+    """Bytes in the event log that are no record of a version that this process knows."""
+
+    payload: bytes
+    reason: str
+
+
+class Why(Struct, frozen=True, kw_only=True):
+    """One condition as it was seen when a decision was made.
+
+    Attributes:
+        condition: in the tree's JSON form.
+        seen: the value that the condition looked at.
+        held: whether it was true.
+    """
+
+    condition: dict[str, Any]
+    seen: Any
+    held: bool
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """An experience with its reasons.
+
+    Attributes:
+        experience: as the page gets it.
+        path: the ids of the nodes from where the event found the shopper to the node that emitted.
+        why: the conditions on the edges of that path.
+    """
+
+    experience: Experience
+    path: tuple[str, ...]
+    why: tuple[Why, ...]
+
+
+class Owner(Struct, frozen=True, kw_only=True, tag="owner"):
+    """A worker took the partition; this record's own offset in the experience log is its token."""
+
+    schema_version: int
+    worker_id: str
+
+
+class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decided"):
+    """What one event did beyond `apply`: it emitted, withdrew, dismissed or moved.
+
+    Attributes:
+        token: the owner that speaks.
+        position: of the event in the event log.
+        trigger_event_id: the event's id.
+        retailer_id, shopper: whose.
+        received_at_ms: of the event: latency is measured from it.
+        generation, node_id: where the shopper stands afterwards.
+        walked_from: the node where the event found the shopper, after any return to the root.
+        idle_s: of the node's timer, 0 = none.
+        decisions: emitted experiences, at most one a slot.
+        withdrawals: experiences taken off the page.
+        dismissals: ids of experiences that the shopper closed.
+    """
+
+    schema_version: int
+    token: int
+    position: Position
+    trigger_event_id: UUID
+    retailer_id: str
+    shopper: str
+    received_at_ms: int
+    generation: int
+    node_id: str
+    walked_from: str
+    idle_s: int = 0
+    decisions: tuple[Decision, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
+    dismissals: tuple[str, ...] = ()
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+    """An event that could not be processed; it changed nothing.
+
+    Attributes:
+        token: the owner that speaks.
+        position: of the event in the event log.
+        retailer_id, shopper, event_id: empty where the bytes could not be read.
+        reason: a short stable name, like `undecodable` or `tree_unreadable`.
+        detail: one sentence, without payload.
+        path: what part of the event or tree it is about, like `$.event.quantity`.
+        payload: the record's bytes, for the replay; expires with the failed event.
+        failed_at_ms: received_at of the event, or 0.
+    """
+
+    schema_version: int
+    token: int
+    position: Position
+    retailer_id: str
+    shopper: str
+    event_id: str
+    reason: str
+    detail: str
+    path: str
+    payload: bytes
+    failed_at_ms: int
+
+
+class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
+    """Closes a batch: everything up to `through` is processed, and the records before this one count.
+
+    Attributes:
+        token: the owner that speaks.
+        through: position of the last event processed.
+    """
+
+    schema_version: int
+    token: int
+    through: Position
+
+
+ExperienceRecord = Owner | Decided | Failed | Progress
+
+_encoder = msgspec.msgpack.Encoder()
+_record_decoder = msgspec.msgpack.Decoder(Record)
+_experience_decoder: msgspec.msgpack.Decoder[ExperienceRecord] = msgspec.msgpack.Decoder(ExperienceRecord)
+
+
+def encode(record: Record | ExperienceRecord) -> bytes:
+    """Gives the msgpack form of a record."""
+    return _encoder.encode(record)
+
+
+def decode_record(payload: bytes | memoryview) -> Record | Undecodable:
+    """Reads an event record; bytes of no known form or a newer version come back as `Undecodable`, never an error."""
+    try:
+        record = _record_decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return Undecodable(payload=bytes(payload), reason=str(error))
+    if record.schema_version > SCHEMA_VERSION:
+        reason = f"schema_version {record.schema_version} is newer than {SCHEMA_VERSION}, upgrade this process"
+        return Undecodable(payload=bytes(payload), reason=reason)
+    return record
+
+
+def decode_experience_record(payload: bytes | memoryview) -> ExperienceRecord:
+    """Reads a record of the experience log.
+
+    Raises:
+        msgspec.MsgspecError: the bytes are of no known form.
+    """
+    return _experience_decoder.decode(payload)

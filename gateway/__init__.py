@@ -1,0 +1,1 @@
+"""The ASGI application: collects events, delivers experiences."""

@@ -1,0 +1,103 @@
+"""Every metric of every process, declared once: prefix `hotbasket_`, base units, bounded labels, never a shopper."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Buckets of latencies; 0.25 s is the contract's bound."""
+
+
+class Metrics:
+    """The metrics of one process, on one registry; sections are the rooms that feed them."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+
+        # Gateway.
+        self.events = Counter(
+            "hotbasket_events", "Events answered, by type and outcome", ["type", "outcome"], registry=registry
+        )
+        self.refused_requests = Counter(
+            "hotbasket_refused_requests",
+            "Requests refused, by status and error",
+            ["status", "error"],
+            registry=registry,
+        )
+        self.ack_s = Histogram(
+            "hotbasket_ack_seconds", "Request received to answer, POST /v1/events", buckets=LATENCY_S, registry=registry
+        )
+        self.redacted = Counter(
+            "hotbasket_redacted_values", "Personal data found in free text, by kind", ["kind"], registry=registry
+        )
+        self.streams_open = Gauge("hotbasket_streams_open", "Open experience streams", registry=registry)
+        self.streams_dropped = Counter(
+            "hotbasket_streams_dropped", "Streams closed by us, by reason", ["reason"], registry=registry
+        )
+        self.delivered = Counter(
+            "hotbasket_delivered_experiences", "Experiences put on a stream, by kind", ["kind"], registry=registry
+        )
+        self.experience_s = Histogram(
+            "hotbasket_experience_seconds",
+            "Event received to experience on the stream",
+            buckets=LATENCY_S,
+            registry=registry,
+        )
+
+        # Worker.
+        self.processed = Counter("hotbasket_processed_events", "Events processed, by type", ["type"], registry=registry)
+        self.repeats = Counter("hotbasket_repeated_events", "Events absorbed as repeats", registry=registry)
+        self.meaning_faults = Counter(
+            "hotbasket_meaning_faults",
+            "Events stored whose meaning does not fit the state",
+            ["fault"],
+            registry=registry,
+        )
+        self.decided = Counter(
+            "hotbasket_decided_experiences", "Experiences decided, by kind", ["kind"], registry=registry
+        )
+        self.withdrawn = Counter("hotbasket_withdrawn_experiences", "Experiences withdrawn", registry=registry)
+        self.failed = Counter(
+            "hotbasket_failed_events", "Events that could not be processed", ["reason"], registry=registry
+        )
+        self.lag_s = Gauge(
+            "hotbasket_worker_lag_seconds", "Age of the last processed event when processed", registry=registry
+        )
+        self.batch_s = Histogram(
+            "hotbasket_batch_seconds", "Poll to closing Progress of one batch", buckets=LATENCY_S, registry=registry
+        )
+        self.batch_events = Histogram(
+            "hotbasket_batch_events",
+            "Events of one batch",
+            buckets=(1, 2, 5, 10, 50, 100, 500, 2000),
+            registry=registry,
+        )
+        self.residents = Gauge("hotbasket_residents", "Shoppers in memory", registry=registry)
+        self.activations = Counter("hotbasket_activations", "Shoppers brought into memory", registry=registry)
+        self.passivations = Counter(
+            "hotbasket_passivations", "Shoppers put out of memory, by cause", ["cause"], registry=registry
+        )
+        self.timers_armed = Gauge("hotbasket_timers_armed", "Pending idle timers", registry=registry)
+        self.checkpoint_s = Histogram(
+            "hotbasket_checkpoint_seconds", "Duration of a checkpoint", buckets=LATENCY_S, registry=registry
+        )
+        self.checkpoint_age_s = Gauge(
+            "hotbasket_checkpoint_age_seconds", "Since the last checkpoint", registry=registry
+        )
+        self.checkpoint_failures = Counter(
+            "hotbasket_checkpoint_failures", "Checkpoints that failed", registry=registry
+        )
+        self.worker_errors = Counter(
+            "hotbasket_worker_errors", "Errors at the worker's loop, by what failed", ["what"], registry=registry
+        )
+
+        # Log adapter.
+        self.log_commit_s = Histogram(
+            "hotbasket_log_commit_seconds", "Duration of one flush of the log", buckets=LATENCY_S, registry=registry
+        )
+        self.log_queue_events = Gauge(
+            "hotbasket_log_queue_events", "Events waiting for the log's flush", registry=registry
+        )
+        self.log_refused = Counter(
+            "hotbasket_log_refused_events", "Events refused by a full or failing log", registry=registry
+        )

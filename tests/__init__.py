@@ -1,0 +1,1 @@
+"""Tests, one folder a kind: what each kind proves stands in the README."""
