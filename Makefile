@@ -10,8 +10,10 @@ STAMP := .venv/.built
 WORKERS ?= 2
 
 # The first of these that is new enough; `make PYTHON=/path/to/python3 setup` decides otherwise.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+endif
 
 .PHONY: help setup run test check fmt simulate bench lock clean
 
@@ -19,6 +21,7 @@ help: ## List every command with one sentence
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Build .venv with every pinned library and .venv/bin/hotbasket
+	@:
 
 $(STAMP): requirements-dev.lock setup.cfg pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
@@ -45,7 +48,7 @@ $(STAMP): requirements-dev.lock setup.cfg pyproject.toml
 		| awk '/^Collecting/ {n++; if (n % 20 == 0) {print "    " n " fetched"; fflush()}} \
 			/^Installing collected/ {print "    unpacking"; fflush()}'
 	@echo "3/3 linking this checkout into .venv"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
 		--no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 	@echo "ready: make run, make test, or $(BIN)/hotbasket --help"
@@ -72,7 +75,7 @@ simulate: setup ## Replay one simulated run: make simulate SEED=42
 bench: setup ## Measure, print, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
 
-COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-config --generate-hashes --strip-extras \
+COMPILE = PYTHONWARNINGS=ignore CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-config --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
 lock: setup ## Pin every library with its hashes from setup.cfg; UPGRADE=1 takes the newest

@@ -8,13 +8,10 @@ LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Buckets of latencies; 0.25 s is the contract's bound."""
 
 
-class Metrics:
-    """The metrics of one process, on one registry; sections are the rooms that feed them."""
+class GatewayMetrics:
+    """What the gateway feeds."""
 
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-
-        # Gateway.
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.events = Counter(
             "hotbasket_events", "Events answered, by type and outcome", ["type", "outcome"], registry=registry
         )
@@ -44,7 +41,11 @@ class Metrics:
             registry=registry,
         )
 
-        # Worker.
+
+class WorkerMetrics:
+    """What the worker feeds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.processed = Counter("hotbasket_processed_events", "Events processed, by type", ["type"], registry=registry)
         self.repeats = Counter("hotbasket_repeated_events", "Events absorbed as repeats", registry=registry)
         self.meaning_faults = Counter(
@@ -91,7 +92,11 @@ class Metrics:
             "hotbasket_worker_errors", "Errors at the worker's loop, by what failed", ["what"], registry=registry
         )
 
-        # Log adapter.
+
+class LogMetrics:
+    """What the log's adapter feeds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.log_commit_s = Histogram(
             "hotbasket_log_commit_seconds", "Duration of one flush of the log", buckets=LATENCY_S, registry=registry
         )
@@ -101,3 +106,12 @@ class Metrics:
         self.log_refused = Counter(
             "hotbasket_log_refused_events", "Events refused by a full or failing log", registry=registry
         )
+
+
+class Metrics(GatewayMetrics, WorkerMetrics, LogMetrics):
+    """The metrics of one process, on one registry."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        for part in (GatewayMetrics, WorkerMetrics, LogMetrics):
+            part.__init__(self, self.registry)

@@ -61,7 +61,7 @@ def hermetic_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what can't run here, saying what it needs and how to get it."""
     no_data = pytest.mark.skip(
-        reason=f"needs the real baskets in {REAL_DATA}: put them there, or set HOTBASKET_SHARED to another place for them"
+        reason=f"needs the real baskets in {REAL_DATA}: put them there or set HOTBASKET_SHARED to the folder above data"
     )
     no_chromium = pytest.mark.skip(
         reason="needs Chromium: apt-get install chromium, or set HOTBASKET_CHROMIUM to its executable"

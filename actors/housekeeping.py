@@ -1,0 +1,68 @@
+"""The worker's slow work: replays that people asked for, and the expiry of what is too old."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from actors.partition import Partition, Stores
+from adapters.settings import Settings
+from domain.errors import PortError
+from domain.records import Record, decode_record
+
+_log = logging.getLogger("hotbasket.worker")
+_REPLAY_PERIOD_S = 1.0
+_EXPIRY_PERIOD_S = 3_600.0
+_REPLAYED_AT_ONCE = 500
+_DAY_MS = 86_400_000
+
+
+class Housekeeping:
+    """Runs between batches; what fails is counted and tried again at its next time."""
+
+    def __init__(self, stores: Stores, settings: Settings, partitions: Mapping[int, Partition]) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._partitions = partitions
+        self._replay_at_s = 0.0
+        self._expire_at_s = stores.clock.monotonic_s() + _EXPIRY_PERIOD_S / 60
+
+    async def when_due(self) -> None:
+        """Does what is due."""
+        now_s = self._stores.clock.monotonic_s()
+        try:
+            if now_s >= self._replay_at_s:
+                self._replay_at_s = now_s + _REPLAY_PERIOD_S
+                for number in tuple(self._partitions):
+                    await self._replay(number)
+            if now_s >= self._expire_at_s:
+                self._expire_at_s = now_s + _EXPIRY_PERIOD_S
+                await self._expire()
+        except PortError as error:
+            self._stores.metrics.worker_errors.labels("housekeeping").inc()
+            _log.warning("housekeeping failed", extra={"detail": str(error)})
+
+    async def _replay(self, number: int) -> None:
+        """Appends requested failed events to the log again, under their own ids."""
+        requested = await self._stores.failures.requested(number, events_max=_REPLAYED_AT_ONCE)
+        if not requested:
+            return
+        replayed: list[str] = []
+        records: list[Record] = []
+        for failure in requested:
+            record = decode_record(failure.payload)
+            if isinstance(record, Record):
+                records.append(record)
+                replayed.append(failure.failed_id)
+            else:
+                _log.warning("failed event still unreadable", extra={"failed_id": failure.failed_id})
+        if records:
+            await self._stores.events.append(records)
+        await self._stores.failures.replayed(replayed)
+        _log.info("failed events replayed", extra={"partition": number, "events": len(records)})
+
+    async def _expire(self) -> None:
+        """Forgets failed events whose time is over and shoppers who did not come back."""
+        now_ms = self._stores.clock.now_ms()
+        gone = await self._stores.failures.expire(now_ms)
+        _log.info("failed events expired", extra={"events": gone})

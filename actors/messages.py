@@ -1,0 +1,167 @@
+"""What the worker, its regions and their shoppers say to each other.
+
+Actors share one process, so messages are passed by reference: all are frozen but `Results`, which the worker lends to
+a region for the length of one `tell`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from domain.ids import Position, ShopperKey
+from domain.ports.tree_store import StoredTree
+from domain.records import Decided, Failed, Record
+from domain.shopper import Shopper, Timer
+
+
+class Loaded(NamedTuple):
+    """What was prefetched for one shopper.
+
+    Attributes:
+        snapshot: the payload, None for a shopper never seen; ignored where the shopper is resident.
+        tree: None where neither the shopper nor the retailer has one.
+    """
+
+    snapshot: bytes | None
+    tree: StoredTree | None
+
+
+class Item(NamedTuple):
+    """One event to process.
+
+    Attributes:
+        record: the event.
+        position: of it.
+        adopting: the experience log tells what was decided; no tree is asked.
+        decided: what it tells, None where the event only changed what `apply` changes.
+    """
+
+    record: Record
+    position: Position
+    adopting: bool = False
+    decided: Decided | None = None
+
+
+class Armed(NamedTuple):
+    """A shopper whose node has a timer, and when it elapses if nothing happens."""
+
+    key: ShopperKey
+    due_at_ms: int
+
+
+class Peek(NamedTuple):
+    """A shopper's pending timer, as the shopper knows it."""
+
+    key: ShopperKey
+    timer: Timer | None
+    clock_ms: int
+
+
+class Results:
+    """Collects what the shoppers of a region answer during one `tell`; not shared beyond it."""
+
+    __slots__ = ("armed", "faults", "peeked", "records", "repeats", "snapshots")
+
+    def __init__(self) -> None:
+        self.records: list[Decided | Failed] = []
+        self.armed: list[Armed] = []
+        self.faults: list[str] = []
+        self.repeats = 0
+        self.snapshots: list[Shopper] = []
+        self.peeked: list[Peek] = []
+
+
+class Process(Struct, frozen=True):
+    """Worker → region: activate who was loaded, then process the items in order."""
+
+    token: int
+    items: Sequence[Item]
+    loaded: Mapping[ShopperKey, Loaded]
+    tree_version: int
+    results: Results
+
+
+class Missing(Struct, frozen=True):
+    """Worker → region: put into `absent` who is not resident, into `stale` whose tree is of an older version."""
+
+    keys: Sequence[ShopperKey]
+    tree_version: int
+    absent: list[ShopperKey]
+    stale: list[ShopperKey]
+
+
+class CollectSnapshots(Struct, frozen=True):
+    """Worker → region: the states of these resident shoppers."""
+
+    keys: Sequence[ShopperKey]
+    results: Results
+
+
+class CollectTimers(Struct, frozen=True):
+    """Worker → region: the timers of those of these shoppers who are resident."""
+
+    keys: Sequence[ShopperKey]
+    results: Results
+
+
+class Passivate(Struct, frozen=True):
+    """Worker → region: forget these shoppers; their snapshots are saved."""
+
+    keys: Sequence[ShopperKey]
+
+
+class Activate(Struct, frozen=True):
+    """Region → shopper: be this shopper from now on, with this snapshot and tree."""
+
+    key: ShopperKey
+    loaded: Loaded
+
+
+class TakeTree(Struct, frozen=True):
+    """Region → shopper: a newer tree is in force from the next event."""
+
+    tree: StoredTree | None
+
+
+class Deliver(Struct, frozen=True):
+    """Region → shopper: one event."""
+
+    token: int
+    item: Item
+
+
+class Forget(Struct, frozen=True):
+    """Region → shopper: be nobody, until `Activate`."""
+
+
+class Show(Struct, frozen=True):
+    """Region → shopper: answer with the state (`Shown`)."""
+
+    timer_only: bool
+
+
+class Answer(Struct, frozen=True):
+    """Shopper → region: an event that left something to tell.
+
+    Attributes:
+        record: for the experience log.
+        armed: the node's timer, if it has one.
+        faults: of meaning.
+        repeat: the event was absorbed.
+    """
+
+    record: Decided | Failed | None = None
+    armed: Armed | None = None
+    faults: tuple[str, ...] = ()
+    repeat: bool = False
+
+
+class Shown(Struct, frozen=True):
+    """Shopper → region: the state."""
+
+    key: ShopperKey
+    state: Shopper | None
+    timer_only: bool

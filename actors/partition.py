@@ -1,0 +1,325 @@
+"""An owned partition: its region of shoppers, how far it is processed, and what of it is not saved yet.
+
+Invariants: `through` is the last event whose closing `Progress` was appended; snapshots are collected between batches,
+so they hold nothing beyond it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from thespian.actors import ActorAddress, ActorSystem
+
+from actors.messages import (
+    CollectSnapshots,
+    CollectTimers,
+    Item,
+    Loaded,
+    Missing,
+    Passivate,
+    Peek,
+    Process,
+    Results,
+)
+from actors.region import RegionActor
+from actors.tail import Tail, read_tail
+from domain.errors import Fenced, PortError
+from domain.ids import BEGINNING, Position, ShopperKey
+from domain.ports.clock import Clock
+from domain.ports.event_log import Batch, Committed, EventLog
+from domain.ports.experience_log import ExperienceLog
+from domain.ports.failed_events import FailedEvent, FailedEvents
+from domain.ports.snapshot_store import Snapshot, SnapshotStore
+from domain.ports.tree_store import TreeStore
+from domain.records import SCHEMA_VERSION, Decided, Failed, Progress, Record, Undecodable
+from domain.shopper import encode
+from monitoring.metrics import Metrics
+
+_SLICE = 250
+"""Shoppers handled between two turns of the event loop, so that no request waits for a checkpoint."""
+
+_PAUSE_S, _PAUSE_MAX_S = 0.05, 1.0
+_T = TypeVar("_T")
+
+
+class Stores(NamedTuple):
+    """The ports that a partition needs, and what it is measured with."""
+
+    events: EventLog
+    experiences: ExperienceLog
+    snapshots: SnapshotStore
+    trees: TreeStore
+    failures: FailedEvents
+    clock: Clock
+    metrics: Metrics
+
+
+class Unsaved(NamedTuple):
+    """What a checkpoint saves, collected between two batches.
+
+    Attributes:
+        snapshots: of the shoppers changed since the last one.
+        failures: since the last one.
+        through: position that all of it reaches.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    failures: tuple[Failed, ...]
+    through: Position
+
+
+class Partition:
+    """One partition of the event log that this worker owns; made by `take`."""
+
+    def __init__(self, number: int, token: int, tail: Tail, stores: Stores, system: ActorSystem) -> None:
+        self.number = number
+        self.token = token
+        self.through = tail.through
+        self._adopting_through = tail.through
+        self._said = tail.said
+        self._failures: list[Failed] = tail.failures
+        self._stores = stores
+        self._system = system
+        self._metrics = stores.metrics
+        self._region: ActorAddress = system.createActor(RegionActor)
+        self._touched: dict[ShopperKey, float] = {}
+        self._dirty: set[ShopperKey] = set()
+        self._saving: set[ShopperKey] = set()
+        self._saved_through: Position | None = None
+        self.is_ahead = False
+
+    @property
+    def residents(self) -> int:
+        """Shoppers in memory."""
+        return len(self._touched)
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether a checkpoint has anything to save."""
+        return self._saved_through != self.through or bool(self._dirty) or bool(self._failures)
+
+    def idle_since_s(self, key: ShopperKey) -> float | None:
+        """Gives the monotonic time of a resident's last event, None for who is not resident."""
+        return self._touched.get(key)
+
+    async def process(self, batch: Batch) -> Results:
+        """Processes one batch: prefetch, tell, append; adopts what an owner before had processed.
+
+        Stores that fail are tried again until they answer: the batch's events are in the log, so nothing is lost by
+        waiting. Whoever cancels this must not save the partition while `is_ahead`.
+
+        Raises:
+            Fenced: somebody else owns the partition by now.
+            PortError: not retriable.
+        """
+        started_s = self._stores.clock.monotonic_s()
+        old, fresh, failures = self._sort(batch)
+        results = Results()
+        for items in (old, fresh):
+            if items:
+                part = await self._tell(items)
+                results.armed += part.armed
+                if items is fresh:
+                    failures += [record for record in part.records if isinstance(record, Failed)]
+                    results.records += part.records
+                    results.faults += part.faults
+                    results.repeats += part.repeats
+        last = Position(batch.first.epoch, batch.first.offset + len(batch.records) - 1)
+        if last <= self.through:
+            self.is_ahead = False
+        else:
+            undecodable = [failure for failure in failures if not failure.event_id]
+            records = sorted([*results.records, *undecodable], key=_position) if undecodable else results.records
+            progress = Progress(schema_version=SCHEMA_VERSION, token=self.token, through=last)
+            said = [*records, progress]
+            await self._until_done("append", lambda: self._stores.experiences.append(self.number, self.token, said))
+            self.through = last
+            self.is_ahead = False
+            self._failures += failures
+            self._count(fresh, failures, results, self._stores.clock.monotonic_s() - started_s)
+        return results
+
+    async def collect(self) -> Unsaved:
+        """Collects what a checkpoint must save; to be called between batches, and followed by `save`."""
+        keys = sorted(self._dirty)
+        through = self.through
+        snapshots: list[Snapshot] = []
+        for start in range(0, len(keys), _SLICE):
+            results = Results()
+            self._system.tell(self._region, CollectSnapshots(keys[start : start + _SLICE], results))
+            for state in results.snapshots:
+                due_at_ms = state.timer.due_at_ms if state.timer is not None else None
+                touched_at_ms = state.last.received_at_ms if state.last is not None else 0
+                snapshots.append(Snapshot(state.key, state.position, encode(state), due_at_ms, touched_at_ms))
+            await asyncio.sleep(0)
+        failures = tuple(self._failures)
+        self._saving, self._dirty, self._failures = self._dirty, set(), []
+        return Unsaved(tuple(snapshots), failures, through)
+
+    async def save(self, unsaved: Unsaved, as_event: Callable[[int, Failed], FailedEvent]) -> None:
+        """Saves in the order that makes every step repeatable: owner confirmed, snapshots, failures, offsets.
+
+        Raises:
+            Fenced: somebody else owns the partition by now; nothing was written.
+            PortError: not everything was saved; what was collected is kept for the next checkpoint.
+        """
+        try:
+            tail = await self._stores.experiences.confirm(self.number, self.token)
+            if unsaved.snapshots:
+                await self._stores.snapshots.save(self.number, unsaved.snapshots)
+            if unsaved.failures:
+                await self._stores.failures.put([as_event(self.number, failure) for failure in unsaved.failures])
+            await self._stores.events.commit(self.number, Committed(unsaved.through, self.token, tail))
+        except BaseException:
+            self._dirty |= self._saving
+            self._failures = [*unsaved.failures, *self._failures]
+            raise
+        finally:
+            self._saving = set()
+        self._saved_through = unsaved.through
+
+    def timers(self, keys: Sequence[ShopperKey]) -> dict[ShopperKey, Peek]:
+        """Gives the pending timers of those of the shoppers who are resident."""
+        results = Results()
+        self._system.tell(self._region, CollectTimers(keys, results))
+        return {peek.key: peek for peek in results.peeked}
+
+    def passivate(self, *, idle_since_s: float, residents_max: int) -> None:
+        """Puts saved shoppers out of memory: those idle since then, and the longest idle beyond the bound."""
+        over = len(self._touched) - residents_max
+        out: list[ShopperKey] = []
+        for key, touched_s in self._touched.items():
+            if touched_s >= idle_since_s and len(out) >= over:
+                break
+            if key not in self._dirty and key not in self._saving:
+                out.append(key)
+                self._metrics.passivations.labels("idle" if touched_s < idle_since_s else "bound").inc()
+                if len(out) >= max(over, _SLICE):
+                    break
+        if out:
+            for key in out:
+                del self._touched[key]
+            self._system.tell(self._region, Passivate(out))
+
+    def drop(self) -> None:
+        """Forgets the partition's residents: it is somebody else's, or its memory is ahead of the log."""
+        self._system.tell(self._region, Passivate(list(self._touched)))
+        self._touched.clear()
+        self._dirty.clear()
+
+    def _sort(self, batch: Batch) -> tuple[list[Item], list[Item], list[Failed]]:
+        """Splits a batch into items to adopt, items to decide, and what can't be read."""
+        old: list[Item] = []
+        fresh: list[Item] = []
+        failures: list[Failed] = []
+        epoch, offset = batch.first
+        for record in batch.records:
+            position = Position(epoch, offset)
+            offset += 1
+            if position <= self._adopting_through:
+                said = self._said.pop(position, None)
+                if isinstance(record, Record) and not isinstance(said, Failed):
+                    old.append(Item(record, position, True, said))
+            elif isinstance(record, Undecodable):
+                failures.append(self._unreadable(record, position))
+            else:
+                fresh.append(Item(record, position))
+        return old, fresh, failures
+
+    async def _tell(self, items: Sequence[Item]) -> Results:
+        """Prefetches who is missing in one batched read, then tells the region without awaiting anything."""
+        now_s = self._stores.clock.monotonic_s()
+        keys = {item.record.key: None for item in items}
+        tree_version = self._stores.trees.version()
+        absent: list[ShopperKey] = []
+        stale: list[ShopperKey] = []
+        self._system.tell(self._region, Missing(tuple(keys), tree_version, absent, stale))
+        loaded: dict[ShopperKey, Loaded] = {}
+        if absent or stale:
+            trees = await self._until_done("trees", lambda: self._stores.trees.load([*absent, *stale]))
+            snapshots: Mapping[ShopperKey, bytes] = {}
+            if absent:
+                snapshots = await self._until_done("snapshots", lambda: self._stores.snapshots.load(absent))
+            for key in (*absent, *stale):
+                loaded[key] = Loaded(snapshots.get(key), trees.get(key))
+            self._metrics.activations.inc(len(absent))
+        touched = self._touched
+        for key in keys:
+            touched.pop(key, None)
+            touched[key] = now_s
+        self._dirty.update(keys)
+        results = Results()
+        self.is_ahead = True
+        self._system.tell(self._region, Process(self.token, items, loaded, tree_version, results))
+        return results
+
+    async def _until_done(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """Gives what an attempt gives, trying again with growing pauses while the port says that it may succeed."""
+        pause_s = _PAUSE_S
+        while True:
+            try:
+                return await attempt()
+            except Fenced:
+                raise
+            except PortError as error:
+                if not error.retriable:
+                    raise
+                self._metrics.worker_errors.labels(what).inc()
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, _PAUSE_MAX_S)
+
+    def _unreadable(self, record: Undecodable, position: Position) -> Failed:
+        return Failed(
+            schema_version=SCHEMA_VERSION,
+            token=self.token,
+            position=position,
+            retailer_id="",
+            shopper="",
+            event_id="",
+            reason="undecodable",
+            detail=record.reason,
+            path="$",
+            payload=record.payload,
+            failed_at_ms=0,
+        )
+
+    def _count(self, fresh: Sequence[Item], failures: Sequence[Failed], results: Results, batch_s: float) -> None:
+        metrics = self._metrics
+        for name, count in Counter(type(item.record.event).__name__ for item in fresh).items():
+            metrics.processed.labels(name).inc(count)
+        for fault, count in Counter(results.faults).items():
+            metrics.meaning_faults.labels(fault).inc(count)
+        for failure in failures:
+            metrics.failed.labels(failure.reason).inc()
+        for record in results.records:
+            if isinstance(record, Decided):
+                metrics.withdrawn.inc(len(record.withdrawals))
+                for decision in record.decisions:
+                    metrics.decided.labels(decision.experience.kind).inc()
+        if results.repeats:
+            metrics.repeats.inc(results.repeats)
+        metrics.batch_s.observe(batch_s)
+        metrics.batch_events.observe(len(fresh) + len(failures))
+
+
+def _position(record: Decided | Failed) -> Position:
+    return record.position
+
+
+async def take(number: int, worker_id: str, stores: Stores, system: ActorSystem) -> Partition:
+    """Takes a partition: appends `Owner`, reads the tail, and sets the event log behind the last commit.
+
+    Raises:
+        PortError: can't be taken now; not retriable: the log ends before its snapshots.
+    """
+    committed = await stores.events.committed(number)
+    token = await stores.experiences.own(number, worker_id)
+    tail = await read_tail(stores.experiences, number, committed, token)
+    newest = await stores.snapshots.newest(number)
+    if newest is not None:
+        await stores.events.seek(number, max(newest, tail.through))
+    await stores.events.seek(number, committed.through if committed is not None else BEGINNING)
+    return Partition(number, token, tail, stores, system)

@@ -1,0 +1,64 @@
+"""The command line: every command of hotbasket hangs here; the entry point of all processes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from deploy import convert
+from deploy.options import tell
+from deploy.replay import replay
+from domain.errors import HotbasketError, Refused
+from monitoring import logs
+
+app = typer.Typer(
+    name="hotbasket",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Runs a command and ends the process: 0 done, 1 refused or failed, 2 wrong usage."""
+    try:
+        app()
+    except Refused as refusal:
+        for fault in refusal.faults:
+            tell(fault)
+        sys.exit(1)
+    except HotbasketError as error:
+        tell(str(error))
+        sys.exit(1)
+    except OSError as error:
+        tell(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - takes longer than the rest of a command
+
+        typer.echo(version("hotbasket"))
+        raise typer.Exit
+
+
+@app.callback()
+def hotbasket(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Personalise an online grocery trip while it happens.
+
+    Start with: hotbasket run --demo
+    """
+    logs.configure("stderr")
+
+
+app.add_typer(convert.commands, name="convert")
+app.command()(replay)

@@ -1,0 +1,252 @@
+"""`hotbasket retailer`: adds retailers, shows and changes their rules, replaces their keys."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from msgspec import structs
+
+from adapters.wiring import Ports
+from deploy.options import DATA, Data, Json, document, say
+from deploy.origins import origin
+from deploy.stores import chosen, in_stores
+from domain.errors import Refused
+from domain.money import is_currency
+from domain.ports.retailers import Retailer, Scope
+
+commands = typer.Typer(no_args_is_help=True)
+NAME_MAX = 128
+
+
+class Consent(StrEnum):
+    """What an event without consent means."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+
+
+class Pii(StrEnum):
+    """What happens to personal data in free text."""
+
+    REDACT = "redact"
+    REFUSE = "refuse"
+
+
+class Which(StrEnum):
+    """Which keys a rotation replaces."""
+
+    WRITE = "write"
+    SECRET = "secret"  # noqa: S105 - a scope
+    BOTH = "both"
+
+
+Name = Annotated[str, typer.Argument(help="The retailer's name, as you say it; or its id.")]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option("--origin", help="Web origin whose pages may post and listen, like https://shop.example; repeat it."),
+]
+ConsentDefault = Annotated[
+    Consent | None, typer.Option("--consent-default", help="What an event without consent means; granted until set.")
+]
+RetentionDays = Annotated[
+    int | None, typer.Option("--retention-days", min=1, max=3_650, help="Days that a shopper's data is kept.")
+]
+CurrencyCode = Annotated[
+    str | None, typer.Option("--currency", help="ISO 4217 code of catalogue prices and of prices without one.")
+]
+TimeZone = Annotated[str | None, typer.Option("--time-zone", help="IANA name, like Europe/Paris.")]
+PiiRule = Annotated[
+    Pii | None, typer.Option("--pii", help="What happens to personal data found in searches, links and paths.")
+]
+
+
+@commands.callback()
+def _group() -> None:
+    """Add retailers, show and change their rules, replace their keys."""
+
+
+@commands.command()
+def add(  # noqa: PLR0913, PLR0917 - one parameter an option
+    name: Annotated[str, typer.Argument(help="A name of your choice, unique in this system.")],
+    data: Data = DATA,
+    origins: Origins = None,
+    consent_default: ConsentDefault = None,
+    retention_days: RetentionDays = None,
+    currency: CurrencyCode = None,
+    time_zone: TimeZone = None,
+    pii: PiiRule = None,
+    as_json: Json = False,
+) -> None:
+    """Add a retailer and print its two keys, which are never shown again.
+
+    The write key may only post events and stands in the retailer's pages. The secret key may do everything for this
+    retailer and stays on its servers.
+
+    Example: hotbasket retailer add "Fresh & Co" --origin https://shop.example --currency EUR
+    """
+    if not (name == name.strip() and 1 <= len(name) <= NAME_MAX and name.isprintable()):
+        raise Refused(f"a retailer's name has 1 to {NAME_MAX} printable characters without spaces around it")
+    made = Retailer(retailer_id=f"r-{secrets.token_hex(8)}", name=name)
+    retailer = _with(made, origins, consent_default, retention_days, currency, time_zone, pii)
+    keys: dict[Scope, str] = {"write": new_key("write"), "secret": new_key("secret")}
+
+    async def work(ports: Ports) -> None:
+        await ports.retailers.add(retailer, key_digest(keys["write"]), key_digest(keys["secret"]))
+
+    in_stores(data, work, create=True)
+    _show_keys(retailer, keys, as_json)
+
+
+@commands.command("list")
+def list_retailers(data: Data = DATA, as_json: Json = False) -> None:
+    """Show every retailer with its id and rules; keys are stored as digests and can't be shown.
+
+    Example: hotbasket retailer list --json
+    """
+
+    async def work(ports: Ports) -> list[Retailer]:
+        return sorted(ports.retailers.current().retailers.values(), key=lambda retailer: retailer.name)
+
+    retailers = in_stores(data, work)
+    if as_json:
+        document([structs.asdict(retailer) for retailer in retailers])
+        return
+    for retailer in retailers:
+        rules = {name: value for name, value in structs.asdict(retailer).items() if name not in ("name", "origins")}
+        say(f"{retailer.name}: " + ", ".join(f"{name} {value}" for name, value in rules.items()))
+        say(f"  origins: {', '.join(retailer.origins) or 'none, so no web page may post or listen'}")
+
+
+@commands.command("set")
+def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
+    name: Name,
+    data: Data = DATA,
+    origins: Origins = None,
+    consent_default: ConsentDefault = None,
+    retention_days: RetentionDays = None,
+    currency: CurrencyCode = None,
+    time_zone: TimeZone = None,
+    pii: PiiRule = None,
+    as_json: Json = False,
+) -> None:
+    """Change a retailer's rules; what is not named stays, and origins that are named replace the old ones.
+
+    Example: hotbasket retailer set "Fresh & Co" --consent-default denied --time-zone Europe/Paris
+    """
+    given = (origins, consent_default, retention_days, currency, time_zone, pii)
+    if all(value is None for value in given):
+        raise typer.BadParameter("name at least one rule to change")
+
+    async def work(ports: Ports) -> Retailer:
+        changed = _with(chosen(ports, name), *given)
+        await ports.retailers.change(changed)
+        return changed
+
+    retailer = in_stores(data, work)
+    if as_json:
+        document(structs.asdict(retailer))
+    else:
+        say(f"{retailer.name} is changed, in force at once")
+
+
+@commands.command()
+def rotate_key(
+    name: Name,
+    data: Data = DATA,
+    which: Annotated[Which, typer.Option("--scope", help="Which keys to replace.")] = Which.BOTH,
+    overlap_hours: Annotated[
+        float, typer.Option("--overlap-hours", min=0, max=8_760, help="Hours that the old keys stay valid.")
+    ] = 24.0,
+    as_json: Json = False,
+) -> None:
+    """Replace a retailer's keys; the old ones stay valid for a while, so that pages and servers can change over.
+
+    Example: hotbasket retailer rotate-key "Fresh & Co" --scope write --overlap-hours 48
+    """
+    scopes: tuple[Scope, ...] = ("write", "secret") if which is Which.BOTH else (which.value,)
+    keys: dict[Scope, str] = {scope: new_key(scope) for scope in scopes}
+    old_until_ms = int((time.time() + overlap_hours * 3_600) * 1_000)
+
+    async def work(ports: Ports) -> Retailer:
+        retailer = chosen(ports, name)
+        for scope, key in keys.items():
+            await ports.retailers.rotate_key(retailer.retailer_id, scope, key_digest(key), old_until_ms=old_until_ms)
+        return retailer
+
+    _show_keys(in_stores(data, work), keys, as_json)
+
+
+def new_key(scope: Scope) -> str:
+    """Gives a fresh key; its first letters say what it may do."""
+    return f"{'wk' if scope == 'write' else 'sk'}_{secrets.token_urlsafe(24)}"
+
+
+def key_digest(key: str) -> str:
+    """Gives what is stored of a key: 192 random bits need no slow hash."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _with(  # noqa: PLR0913, PLR0917 - one parameter a rule
+    retailer: Retailer,
+    origins: list[str] | None,
+    consent_default: Consent | None,
+    retention_days: int | None,
+    currency: str | None,
+    time_zone: str | None,
+    pii: Pii | None,
+) -> Retailer:
+    """The retailer with the rules that are given, each checked.
+
+    Raises:
+        Refused: every rule that is wrong.
+    """
+    faults: list[str] = []
+    changes: dict[str, Any] = {"retention_days": retention_days}
+    changes["consent_default"] = consent_default and consent_default.value
+    changes["pii"] = pii and pii.value
+    if origins is not None:
+        changes["origins"] = tuple(dict.fromkeys(_checked_origin(text, faults) for text in origins))
+    if currency is not None:
+        changes["currency"] = currency.upper()
+        if not is_currency(currency.upper()):
+            faults.append(f"{currency!r} is no ISO 4217 currency: give a code like EUR")
+    if time_zone is not None:
+        changes["time_zone"] = time_zone
+        if not _is_time_zone(time_zone):
+            faults.append(f"{time_zone!r} is no IANA time zone: give a name like Europe/Paris")
+    if faults:
+        raise Refused(*faults)
+    return structs.replace(retailer, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _checked_origin(text: str, faults: list[str]) -> str:
+    try:
+        return origin(text)
+    except Refused as refusal:
+        faults.extend(refusal.faults)
+        return text
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _show_keys(retailer: Retailer, keys: dict[Scope, str], as_json: bool) -> None:
+    shown = {f"{scope}_key": key for scope, key in keys.items()}
+    if as_json:
+        document({"retailer_id": retailer.retailer_id, **shown})
+        return
+    say(f"{retailer.name} has the id {retailer.retailer_id}; its keys are shown this once:")
+    for name, key in shown.items():
+        say(f"  {name.replace('_', ' ')}: {key}")

@@ -1,0 +1,68 @@
+"""How a command reaches the embedded stores of a data directory, beside a running system or without one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import uvloop
+
+from adapters.clock import SystemClock
+from adapters.data_dir import prepare
+from adapters.settings import data_files, load_settings
+from adapters.wiring import Ports, embedded
+from domain.errors import Refused
+from domain.ports.retailers import Retailer
+from monitoring.metrics import Metrics
+
+Result = TypeVar("Result")
+
+
+def in_stores(data: Path, work: Callable[[Ports], Awaitable[Result]], *, create: bool = False) -> Result:
+    """Opens the stores, does the work and closes them.
+
+    Args:
+        data: the directory that `hotbasket run --data` was given, or will be.
+        work: what to do with the stores.
+        create: whether to make the directory where there is none.
+
+    Raises:
+        Refused: there is no such directory.
+        PortError: the stores can't be opened.
+    """
+    if create:
+        prepare(data)
+    elif not data_files(data)["control"].is_file():
+        raise Refused(
+            f"{data} holds no hotbasket data: name the right --data, or start with hotbasket run --data {data}"
+        )
+
+    async def opened() -> Result:
+        ports = await embedded(data, load_settings(), Metrics(), SystemClock())
+        try:
+            return await work(ports)
+        finally:
+            await ports.close()
+
+    return uvloop.run(opened())
+
+
+def chosen(ports: Ports, name: str | None) -> Retailer:
+    """Gives the retailer of this name or id; without one, the only retailer.
+
+    Raises:
+        Refused: there is no such retailer, or more than one to choose from.
+    """
+    retailers = ports.retailers.current().retailers
+    names = ", ".join(sorted(retailer.name for retailer in retailers.values()))
+    if not retailers:
+        raise Refused("there is no retailer yet: add one with hotbasket retailer add NAME")
+    if name is None:
+        if len(retailers) > 1:
+            raise Refused(f"choose one with --retailer: {names}")
+        return next(iter(retailers.values()))
+    found = next((one for one in retailers.values() if name == one.name), retailers.get(name))
+    if found is None:
+        raise Refused(f"there is no retailer {name!r}; there are: {names}")
+    return found

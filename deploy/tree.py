@@ -1,0 +1,113 @@
+"""`hotbasket tree`: pushes Shopping Experience Trees, shows what was pushed, and checks files without pushing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from adapters.wiring import Ports
+from deploy.options import DATA, Data, Json, RetailerName, document, say
+from deploy.stores import chosen, hash_of, in_stores
+from domain.errors import Refused
+from domain.ids import ShopperKey
+from domain.personal_data import contains_email
+from domain.ports.tree_store import DEFAULT
+from domain.tree import to_json
+from domain.tree_faults import read_trees
+
+commands = typer.Typer(no_args_is_help=True)
+TreeFile = Annotated[Path, typer.Argument(help="One tree as JSON, or JSONL with one tree a line.")]
+
+
+@commands.callback()
+def _group() -> None:
+    """Push, show and check Shopping Experience Trees."""
+
+
+@commands.command()
+def push(file: TreeFile, data: Data = DATA, retailer: RetailerName = None, as_json: Json = False) -> None:
+    """Push trees: all of them, or none if one has a fault; each fault is named with its path.
+
+    They are in force for each shopper's next event. The tree of shopper "default" serves all who have none.
+
+    Example: hotbasket tree push --retailer "Fresh & Co" trees.jsonl
+    """
+    trees = _read(file)
+
+    async def work(ports: Ports) -> int:
+        one = chosen(ports, retailer)
+        keyed = [(shopper if shopper == DEFAULT else hash_of(data, one, shopper), blob) for shopper, blob in trees]
+        return await ports.trees.push(one.retailer_id, keyed)
+
+    generation = in_stores(data, work)
+    if as_json:
+        document({"generation": generation, "trees": len(trees)})
+    else:
+        say(f"{len(trees)} {'tree' if len(trees) == 1 else 'trees'} in force as generation {generation}")
+
+
+@commands.command()
+def show(
+    shopper: Annotated[str, typer.Argument(help="The retailer's shopper id, or default.")] = DEFAULT,
+    data: Data = DATA,
+    retailer: RetailerName = None,
+    as_json: Json = False,
+) -> None:
+    """Print the tree in force for a shopper, as it was pushed; without an own one that is the default tree.
+
+    Example: hotbasket tree show c-1842 --retailer "Fresh & Co"
+    """
+
+    async def work(ports: Ports) -> dict[str, Any]:
+        one = chosen(ports, retailer)
+        own = shopper if shopper == DEFAULT else hash_of(data, one, shopper)
+        keys = [ShopperKey(one.retailer_id, own), ShopperKey(one.retailer_id, DEFAULT)]
+        found = await ports.trees.load(keys)
+        tree = found.get(keys[0]) or found.get(keys[1])
+        if tree is None:
+            raise Refused(
+                f"{one.name} has no tree for {shopper!r} and no default tree: push one with hotbasket tree push"
+            )
+        default = found.get(keys[1])
+        whose = DEFAULT if default is not None and default.blob == tree.blob else shopper
+        return {"generation": tree.generation, **to_json(tree.blob, whose)}
+
+    found = in_stores(data, work)
+    if as_json:
+        document(found)
+    else:
+        say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+
+
+@commands.command()
+def validate(file: TreeFile, as_json: Json = False) -> None:
+    """Check a file of trees as a push would, without pushing it; every fault is named with its path.
+
+    Example: hotbasket tree validate trees.jsonl
+    """
+    trees = _read(file)
+    if as_json:
+        document({"trees": len(trees), "bytes": sum(len(blob) for _, blob in trees)})
+    else:
+        say(f"{len(trees)} {'tree is' if len(trees) == 1 else 'trees are'} good")
+
+
+def _read(file: Path) -> list[tuple[str, bytes]]:
+    """The trees of a file, each with its shopper.
+
+    Raises:
+        Refused: every fault of every tree.
+    """
+    try:
+        trees = read_trees(file.read_bytes())
+    except OSError as error:
+        raise Refused(f"{file}: {error.strerror}") from None
+    addressed = sum(contains_email(shopper) for shopper, _ in trees)
+    if addressed:
+        raise Refused(
+            f"$.shopper: {addressed} of {len(trees)} contain an e-mail address: use the technical shopper id or loyalty number"
+        )
+    return trees

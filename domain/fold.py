@@ -1,0 +1,244 @@
+"""The fold: what one event changes in a shopper by itself, whatever tree the shopper stands in.
+
+The worker calls `apply`, then `domain.decide`; a new owner of a partition calls `apply`, then adopts what the
+experience log says was decided. No clock is read: time is in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from msgspec import structs
+
+from domain import basket as baskets
+from domain.basket import Basket
+from domain.events import (
+    AddedToBasket,
+    ExperienceClicked,
+    ExperienceDismissed,
+    ExperienceShown,
+    IdleElapsed,
+    OrderPaid,
+    OrderStatusChanged,
+    PageViewed,
+    ProductsSearched,
+    RemovedFromBasket,
+)
+from domain.ids import Position
+from domain.records import Record
+from domain.shopper import SEEN_IDS, SESSION_GAP_MS, Order, Session, Shopper, Slot, Timer
+
+_SEEN_BYTES = SEEN_IDS * 16
+
+
+class Applied(NamedTuple):
+    """A shopper after an event, and what the decision needs to know of the change.
+
+    Attributes:
+        state: after the event; its place in the tree is the one before.
+        repeat: the event was seen before, or is a timer that came too late: nothing changed but the position.
+        to_root: a new session or a paid order: the shopper returns to the root.
+        idle: the event is a timer that elapsed in time.
+        paid: the event paid an order.
+        total_changed: the basket's total is another one now.
+        dismissed: ids of experiences that the event closed.
+        faults: faults of meaning, by short stable name; they are counted, never an error.
+    """
+
+    state: Shopper
+    repeat: bool = False
+    to_root: bool = False
+    idle: bool = False
+    paid: bool = False
+    total_changed: bool = False
+    dismissed: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+class _Change(NamedTuple):
+    """What an event of a type changes beyond clock and session."""
+
+    basket: Basket
+    order: Order | None
+    slots: tuple[Slot, ...]
+    paid: bool = False
+    dismissed: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def apply(state: Shopper, record: Record, position: Position) -> Applied:
+    """Folds one record into a shopper.
+
+    Args:
+        state: of the same shopper.
+        record: the next record of the shopper's partition that is the shopper's.
+        position: of the record; records at or below `state.position` change nothing.
+    """
+    if position <= state.position:
+        return Applied(state, repeat=True)
+    event = record.event
+    event_id = event.event_id.bytes
+    if _was_seen(state.seen, event_id):
+        return Applied(structs.replace(state, position=position), repeat=True)
+    if isinstance(event, IdleElapsed):
+        return _apply_idle(state, record, event, position)
+    clock_ms = max(state.clock_ms, record.event_time_ms)
+    session, is_new = _session_after(state.session, clock_ms, record)
+    change = _changed(state, record, position)
+    timer = state.timer
+    if timer is not None:
+        timer = Timer(
+            after_event_id=event.event_id,
+            node_id=timer.node_id,
+            idle_s=timer.idle_s,
+            armed_at_ms=record.received_at_ms,
+        )
+    after = structs.replace(
+        state,
+        position=position,
+        clock_ms=clock_ms,
+        basket=change.basket,
+        session=session,
+        order=change.order,
+        seen=(state.seen + event_id)[-_SEEN_BYTES:],
+        last=record,
+        last_event_id=event.event_id,
+        walked_from=state.node_id,
+        slots=change.slots,
+        timer=timer,
+    )
+    return Applied(
+        state=after,
+        to_root=is_new or change.paid,
+        paid=change.paid,
+        total_changed=change.basket.total_minor != state.basket.total_minor,
+        dismissed=change.dismissed,
+        faults=change.faults,
+    )
+
+
+def _was_seen(seen: bytes, event_id: bytes) -> bool:
+    """Tells whether the id is among the remembered ones, which stand 16 bytes apart."""
+    at = seen.find(event_id)
+    while at != -1 and at % 16:
+        at = seen.find(event_id, at + 1)
+    return at != -1
+
+
+def _apply_idle(state: Shopper, record: Record, event: IdleElapsed, position: Position) -> Applied:
+    """Folds a timer: it counts only if its event is still the last from outside and the shopper still stands there."""
+    timer = state.timer
+    if timer is None or event.after_event_id != state.last_event_id or event.node_id != state.node_id:
+        return Applied(structs.replace(state, position=position), repeat=True)
+    after = structs.replace(
+        state,
+        position=position,
+        clock_ms=max(state.clock_ms, record.event_time_ms),
+        seen=(state.seen + event.event_id.bytes)[-_SEEN_BYTES:],
+        last=record,
+        walked_from=state.node_id,
+        timer=None,
+    )
+    return Applied(after, idle=True)
+
+
+def _session_after(session: Session, clock_ms: int, record: Record) -> tuple[Session, bool]:
+    """Gives the session with this event in it, and whether the event started it."""
+    is_new = session.visits == 0 or clock_ms - session.last_at_ms >= SESSION_GAP_MS
+    if is_new:
+        session = Session(started_at_ms=clock_ms, visits=session.visits + 1)
+    kind = type(record.event)
+    return (
+        Session(
+            started_at_ms=session.started_at_ms,
+            last_at_ms=clock_ms,
+            events=session.events + 1,
+            visits=session.visits,
+            page_views=session.page_views + (kind is PageViewed),
+            searches=session.searches + (kind is ProductsSearched),
+            added=session.added + (kind is AddedToBasket),
+            removed=session.removed + (kind is RemovedFromBasket),
+        ),
+        is_new,
+    )
+
+
+def _changed(state: Shopper, record: Record, position: Position) -> _Change:
+    """Gives basket, order and slots after an event from outside."""
+    same = _Change(state.basket, state.order, state.slots)
+    change = _CHANGES.get(type(record.event))
+    return same if change is None else change(same, record, record.event, position)
+
+
+def _basket_changed(
+    same: _Change, record: Record, event: AddedToBasket | RemovedFromBasket, _position: Position
+) -> _Change:
+    """Gives the change by an addition or a removal; what is older than the last paid order never touches the basket."""
+    if same.order is not None and record.event_time_ms < same.order.paid_at_ms:
+        return same._replace(faults=("basket_before_order",))
+    known = record.known.get(event.product.product_id)
+    if isinstance(event, AddedToBasket):
+        basket = baskets.add(same.basket, event.product, event.quantity, known)
+        return same._replace(faults=("basket_full",)) if basket is None else same._replace(basket=basket)
+    basket = baskets.remove(same.basket, event.product, event.quantity, known)
+    return same._replace(faults=("removed_absent",)) if basket is None else same._replace(basket=basket)
+
+
+def _order_paid(same: _Change, record: Record, event: OrderPaid, _position: Position) -> _Change:
+    """Gives the change by a paid order: it empties the basket, once, unless a later order was paid before it came."""
+    order, paid_at_ms = same.order, record.event_time_ms
+    status = "paid"
+    if order is not None:
+        if order.order_id == event.order_id:
+            if order.paid_at_ms:
+                return same._replace(faults=("repeated_order",))
+            status = order.status
+        elif paid_at_ms < order.paid_at_ms:
+            return same._replace(faults=("order_before_order",))
+    paid = Order(order_id=event.order_id, status=status, paid_at_ms=paid_at_ms)
+    faults = () if same.basket.lines else ("order_for_empty_basket",)
+    return _Change(baskets.EMPTY, paid, same.slots, paid=True, faults=faults)
+
+
+def _order_moved(same: _Change, _record: Record, event: OrderStatusChanged, _position: Position) -> _Change:
+    """Gives the change by an order's new status: only the last order's is remembered."""
+    order = same.order
+    if order is None:
+        return same._replace(order=Order(order_id=event.order_id, status=event.status))
+    if order.order_id != event.order_id:
+        return same._replace(faults=("not_the_last_order",))
+    return same._replace(order=structs.replace(order, status=event.status))
+
+
+def _answered(
+    same: _Change, _record: Record, event: ExperienceShown | ExperienceClicked, _position: Position
+) -> _Change:
+    """Gives the change by an experience shown or clicked: none, but it should be the shopper's own."""
+    known = any(slot.experience.experience_id == event.experience_id for slot in same.slots)
+    return same if known else same._replace(faults=("unknown_experience",))
+
+
+def _dismissed(same: _Change, _record: Record, event: ExperienceDismissed, position: Position) -> _Change:
+    """Gives the change by a dismissal: its slot is closed until something else comes."""
+    for slot in same.slots:
+        if slot.experience.experience_id == event.experience_id:
+            if slot.state != "open":
+                return same
+            closed = Slot(experience=slot.experience, state="dismissed", position=position)
+            others = tuple(other for other in same.slots if other is not slot)
+            return same._replace(slots=(*others, closed), dismissed=(event.experience_id,))
+    return same._replace(faults=("unknown_experience",))
+
+
+# By type rather than by `match`, which would ask every event a dozen times what it is; views, clicks and searches
+# change nothing beyond clock and session.
+_CHANGES: dict[type, Callable[[_Change, Record, Any, Position], _Change]] = {
+    AddedToBasket: _basket_changed,
+    RemovedFromBasket: _basket_changed,
+    OrderPaid: _order_paid,
+    OrderStatusChanged: _order_moved,
+    ExperienceShown: _answered,
+    ExperienceClicked: _answered,
+    ExperienceDismissed: _dismissed,
+}
