@@ -63,13 +63,14 @@ class Peek(NamedTuple):
 class Results:
     """Collects what the shoppers of a region answer during one `tell`; not shared beyond it."""
 
-    __slots__ = ("armed", "faults", "peeked", "records", "repeats", "snapshots")
+    __slots__ = ("actors_made", "armed", "faults", "peeked", "records", "repeats", "snapshots")
 
     def __init__(self) -> None:
         self.records: list[Decided | Failed] = []
         self.armed: list[Armed] = []
         self.faults: list[str] = []
         self.repeats = 0
+        self.actors_made = 0
         self.snapshots: list[Shopper] = []
         self.peeked: list[Peek] = []
 

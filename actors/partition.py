@@ -1,7 +1,8 @@
 """An owned partition: its region of shoppers, how far it is processed, and what of it is not saved yet.
 
-Invariants: `through` is the last event whose closing `Progress` was appended; snapshots are collected between batches,
-so they hold nothing beyond it.
+Invariants: `through` is the last event that the residents have seen and whose closing `Progress` is in the log;
+snapshots are collected between batches, so they hold nothing beyond it. While the tail of an owner before is being
+adopted nothing is saved: the log already has what the residents are only about to see.
 """
 
 from __future__ import annotations
@@ -11,20 +12,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from thespian.actors import ActorAddress, ActorSystem
-
-from actors.messages import (
-    CollectSnapshots,
-    CollectTimers,
-    Item,
-    Loaded,
-    Missing,
-    Passivate,
-    Peek,
-    Process,
-    Results,
-)
-from actors.region import RegionActor
+from actors.messages import Item, Loaded, Peek, Results
+from actors.residents import Residents
 from actors.tail import Tail, read_tail
 from domain.errors import Fenced, PortError
 from domain.ids import BEGINNING, Position, ShopperKey
@@ -64,46 +53,50 @@ class Unsaved(NamedTuple):
         snapshots: of the shoppers changed since the last one.
         failures: since the last one.
         through: position that all of it reaches.
+        tail: offset of the `Progress` that says so.
     """
 
     snapshots: tuple[Snapshot, ...]
     failures: tuple[Failed, ...]
     through: Position
+    tail: int
 
 
 class Partition:
     """One partition of the event log that this worker owns; made by `take`."""
 
-    def __init__(self, number: int, token: int, tail: Tail, stores: Stores, system: ActorSystem) -> None:
+    def __init__(self, number: int, token: int, committed: Committed | None, tail: Tail, stores: Stores) -> None:
         self.number = number
         self.token = token
-        self.through = tail.through
+        self.through = committed.through if committed is not None else BEGINNING
         self._adopting_through = tail.through
         self._said = tail.said
         self._failures: list[Failed] = tail.failures
         self._stores = stores
-        self._system = system
         self._metrics = stores.metrics
-        self._region: ActorAddress = system.createActor(RegionActor)
-        self._touched: dict[ShopperKey, float] = {}
+        self._residents = Residents()
         self._dirty: set[ShopperKey] = set()
         self._saving: set[ShopperKey] = set()
-        self._saved_through: Position | None = None
+        self._saved_through = self.through
+        self._tail = token
         self.is_ahead = False
+        self.is_lost = False
 
     @property
     def residents(self) -> int:
         """Shoppers in memory."""
-        return len(self._touched)
+        return len(self._residents)
 
     @property
     def has_unsaved(self) -> bool:
-        """Whether a checkpoint has anything to save."""
+        """Whether a checkpoint has anything to save, and may."""
+        if self.through < self._adopting_through or self.is_ahead or self.is_lost:
+            return False
         return self._saved_through != self.through or bool(self._dirty) or bool(self._failures)
 
     def idle_since_s(self, key: ShopperKey) -> float | None:
         """Gives the monotonic time of a resident's last event, None for who is not resident."""
-        return self._touched.get(key)
+        return self._residents.touched_at_s(key)
 
     async def process(self, batch: Batch) -> Results:
         """Processes one batch: prefetch, tell, append; adopts what an owner before had processed.
@@ -128,18 +121,18 @@ class Partition:
                     results.faults += part.faults
                     results.repeats += part.repeats
         last = Position(batch.first.epoch, batch.first.offset + len(batch.records) - 1)
-        if last <= self.through:
-            self.is_ahead = False
-        else:
+        if last >= self._adopting_through:
             undecodable = [failure for failure in failures if not failure.event_id]
             records = sorted([*results.records, *undecodable], key=_position) if undecodable else results.records
             progress = Progress(schema_version=SCHEMA_VERSION, token=self.token, through=last)
             said = [*records, progress]
-            await self._until_done("append", lambda: self._stores.experiences.append(self.number, self.token, said))
-            self.through = last
-            self.is_ahead = False
+            self._tail = await self._until_done(
+                "append", lambda: self._stores.experiences.append(self.number, self.token, said)
+            )
             self._failures += failures
             self._count(fresh, failures, results, self._stores.clock.monotonic_s() - started_s)
+        self.through = last
+        self.is_ahead = False
         return results
 
     async def collect(self) -> Unsaved:
@@ -148,16 +141,14 @@ class Partition:
         through = self.through
         snapshots: list[Snapshot] = []
         for start in range(0, len(keys), _SLICE):
-            results = Results()
-            self._system.tell(self._region, CollectSnapshots(keys[start : start + _SLICE], results))
-            for state in results.snapshots:
+            for state in self._residents.snapshots(keys[start : start + _SLICE]):
                 due_at_ms = state.timer.due_at_ms if state.timer is not None else None
                 touched_at_ms = state.last.received_at_ms if state.last is not None else 0
                 snapshots.append(Snapshot(state.key, state.position, encode(state), due_at_ms, touched_at_ms))
             await asyncio.sleep(0)
         failures = tuple(self._failures)
         self._saving, self._dirty, self._failures = self._dirty, set(), []
-        return Unsaved(tuple(snapshots), failures, through)
+        return Unsaved(tuple(snapshots), failures, through, self._tail)
 
     async def save(self, unsaved: Unsaved, as_event: Callable[[int, Failed], FailedEvent]) -> None:
         """Saves in the order that makes every step repeatable: owner confirmed, snapshots, failures, offsets.
@@ -167,12 +158,15 @@ class Partition:
             PortError: not everything was saved; what was collected is kept for the next checkpoint.
         """
         try:
-            tail = await self._stores.experiences.confirm(self.number, self.token)
+            await self._stores.experiences.confirm(self.number, self.token)
             if unsaved.snapshots:
                 await self._stores.snapshots.save(self.number, unsaved.snapshots)
             if unsaved.failures:
                 await self._stores.failures.put([as_event(self.number, failure) for failure in unsaved.failures])
-            await self._stores.events.commit(self.number, Committed(unsaved.through, self.token, tail))
+            await self._stores.events.commit(self.number, Committed(unsaved.through, self.token, unsaved.tail))
+        except Fenced:
+            self.is_lost = True
+            raise
         except BaseException:
             self._dirty |= self._saving
             self._failures = [*unsaved.failures, *self._failures]
@@ -183,31 +177,19 @@ class Partition:
 
     def timers(self, keys: Sequence[ShopperKey]) -> dict[ShopperKey, Peek]:
         """Gives the pending timers of those of the shoppers who are resident."""
-        results = Results()
-        self._system.tell(self._region, CollectTimers(keys, results))
-        return {peek.key: peek for peek in results.peeked}
+        return self._residents.timers(keys)
 
     def passivate(self, *, idle_since_s: float, residents_max: int) -> None:
         """Puts saved shoppers out of memory: those idle since then, and the longest idle beyond the bound."""
-        over = len(self._touched) - residents_max
-        out: list[ShopperKey] = []
-        for key, touched_s in self._touched.items():
-            if touched_s >= idle_since_s and len(out) >= over:
-                break
-            if key not in self._dirty and key not in self._saving:
-                out.append(key)
-                self._metrics.passivations.labels("idle" if touched_s < idle_since_s else "bound").inc()
-                if len(out) >= max(over, _SLICE):
-                    break
-        if out:
-            for key in out:
-                del self._touched[key]
-            self._system.tell(self._region, Passivate(out))
+        out = self._residents.passivate(
+            idle_since_s=idle_since_s, residents_max=residents_max, keep=self._dirty | self._saving
+        )
+        self._metrics.passivations.labels("idle").inc(out.idle)
+        self._metrics.passivations.labels("bound").inc(out.bound)
 
     def drop(self) -> None:
         """Forgets the partition's residents: it is somebody else's, or its memory is ahead of the log."""
-        self._system.tell(self._region, Passivate(list(self._touched)))
-        self._touched.clear()
+        self._residents.drop()
         self._dirty.clear()
 
     def _sort(self, batch: Batch) -> tuple[list[Item], list[Item], list[Failed]]:
@@ -231,12 +213,9 @@ class Partition:
 
     async def _tell(self, items: Sequence[Item]) -> Results:
         """Prefetches who is missing in one batched read, then tells the region without awaiting anything."""
-        now_s = self._stores.clock.monotonic_s()
         keys = {item.record.key: None for item in items}
         tree_version = self._stores.trees.version()
-        absent: list[ShopperKey] = []
-        stale: list[ShopperKey] = []
-        self._system.tell(self._region, Missing(tuple(keys), tree_version, absent, stale))
+        absent, stale = self._residents.missing(tuple(keys), tree_version)
         loaded: dict[ShopperKey, Loaded] = {}
         if absent or stale:
             trees = await self._until_done("trees", lambda: self._stores.trees.load([*absent, *stale]))
@@ -246,15 +225,9 @@ class Partition:
             for key in (*absent, *stale):
                 loaded[key] = Loaded(snapshots.get(key), trees.get(key))
             self._metrics.activations.inc(len(absent))
-        touched = self._touched
-        for key in keys:
-            touched.pop(key, None)
-            touched[key] = now_s
         self._dirty.update(keys)
-        results = Results()
         self.is_ahead = True
-        self._system.tell(self._region, Process(self.token, items, loaded, tree_version, results))
-        return results
+        return self._residents.process(self.token, items, loaded, tree_version, self._stores.clock.monotonic_s())
 
     async def _until_done(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """Gives what an attempt gives, trying again with growing pauses while the port says that it may succeed."""
@@ -309,7 +282,7 @@ def _position(record: Decided | Failed) -> Position:
     return record.position
 
 
-async def take(number: int, worker_id: str, stores: Stores, system: ActorSystem) -> Partition:
+async def take(number: int, worker_id: str, stores: Stores) -> Partition:
     """Takes a partition: appends `Owner`, reads the tail, and sets the event log behind the last commit.
 
     Raises:
@@ -322,4 +295,4 @@ async def take(number: int, worker_id: str, stores: Stores, system: ActorSystem)
     if newest is not None:
         await stores.events.seek(number, max(newest, tail.through))
     await stores.events.seek(number, committed.through if committed is not None else BEGINNING)
-    return Partition(number, token, tail, stores, system)
+    return Partition(number, token, committed, tail, stores)

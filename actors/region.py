@@ -68,7 +68,11 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
         for key, loaded in batch.loaded.items():
             address = self._residents.get(key)
             if address is None:
-                address = self._idle_actors.pop() if self._idle_actors else self.createActor(ShopperActor)
+                if self._idle_actors:
+                    address = self._idle_actors.pop()
+                else:
+                    address = self.createActor(ShopperActor)
+                    batch.results.actors_made += 1
                 self._residents[key] = address
                 self.send(address, Activate(key, loaded))
             else:

@@ -109,8 +109,8 @@ class Timers:
 
     def _idle_ms(self, key: ShopperKey, timer: Timer) -> int:
         """Gives for how long the timer has run: by the monotonic clock while in memory, else by the receiving one."""
-        partition = self._partitions[bucket(key.shopper) % self._stores.events.partitions]
-        since_s = partition.idle_since_s(key)
+        partition = self._partitions.get(bucket(key.shopper) % self._stores.events.partitions)
+        since_s = partition.idle_since_s(key) if partition is not None else None
         if since_s is not None:
             return int((self._stores.clock.monotonic_s() - since_s) * 1_000)
         return max(0, self._stores.clock.now_ms() - timer.armed_at_ms)

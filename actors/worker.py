@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from thespian.actors import ActorSystem
-
 from actors.housekeeping import Housekeeping
 from actors.messages import Results
 from actors.partition import Partition, Stores, Unsaved, take
@@ -41,7 +39,6 @@ class Worker:
         self._settings = settings
         self._worker_id = worker_id
         self._metrics = stores.metrics
-        self._system = ActorSystem("simpleSystemBase", logDefs=False)
         self._partitions: dict[int, Partition] = {}
         self._timers = Timers(stores, self._partitions)
         self._housekeeping = Housekeeping(stores, settings, self._partitions)
@@ -74,7 +71,8 @@ class Worker:
     async def _turn(self) -> None:
         """One round: poll, process, timers, housekeeping, and a checkpoint when it is time."""
         poll = await self._poll()
-        for number in poll.lost:
+        lost = [number for number, partition in self._partitions.items() if partition.is_lost]
+        for number in (*poll.lost, *lost):
             self._drop(number)
         for number in poll.taken:
             await self._take(number)
@@ -101,7 +99,7 @@ class Worker:
         """Takes a partition; a store that fails is tried again, since nobody else will."""
         while not self._stopping.is_set():
             try:
-                self._partitions[number] = await take(number, self._worker_id, self._stores, self._system)
+                self._partitions[number] = await take(number, self._worker_id, self._stores)
                 await self._timers.rearm(number)
             except PortError as error:
                 if not error.retriable or isinstance(error, Fenced):
@@ -174,8 +172,8 @@ class Worker:
                 try:
                     await partition.save(unsaved, self._as_event)
                 except Fenced as error:
+                    # The loop may be in the middle of a batch of it: it drops the partition in its next turn.
                     _log.warning("partition lost", extra={"partition": partition.number, "detail": str(error)})
-                    self._drop(partition.number)
                 except PortError as error:
                     self._metrics.checkpoint_failures.inc()
                     _log.warning("checkpoint failed", extra={"partition": partition.number, "detail": str(error)})
@@ -185,9 +183,7 @@ class Worker:
         if self._saving is not None:
             await self._saving
         due = [
-            (partition, await partition.collect())
-            for partition in self._partitions.values()
-            if partition.has_unsaved and not partition.is_ahead
+            (partition, await partition.collect()) for partition in self._partitions.values() if partition.has_unsaved
         ]
         await self._save(due)
 

@@ -24,6 +24,8 @@ REQUEST_EVENTS_MAX = 50
 REQUEST_BYTES_MAX = 400 * 1_024
 LANE_EVENTS_MAX = 1_000
 """Events read ahead for one lane: reading waits for the fullest lane, so memory stays bounded."""
+READ_BETWEEN_TURNS = 256
+"""Events read before the lanes get their turn: more than a request holds, so that bulk requests are full."""
 REQUEST_TIMEOUT_S = 30.0
 BACKOFF_S, BACKOFF_MAX_S = 0.1, 5.0
 REASONS_MAX = 20
@@ -112,9 +114,9 @@ class Lanes:
             async with asyncio.TaskGroup() as group:
                 for lane in self._lanes:
                     group.create_task(lane.run(began_s))
-                for count, item in enumerate(source):
+                for count, item in enumerate(source, start=1):
                     await self._lanes[item.lane].put(item)
-                    if count % 256 == 0:
+                    if count % READ_BETWEEN_TURNS == 0:
                         progress()
                         await asyncio.sleep(0)
                 for lane in self._lanes:

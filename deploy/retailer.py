@@ -6,7 +6,6 @@ import hashlib
 import secrets
 import time
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -170,8 +169,8 @@ def rotate_key(
 
     Example: hotbasket retailer rotate-key "Fresh & Co" --scope write --overlap-hours 48
     """
-    scopes: tuple[Scope, ...] = ("write", "secret") if which is Which.BOTH else (which.value,)
-    keys: dict[Scope, str] = {scope: new_key(scope) for scope in scopes}
+    scopes: dict[Which, tuple[Scope, ...]] = {Which.WRITE: ("write",), Which.SECRET: ("secret",)}
+    keys: dict[Scope, str] = {scope: new_key(scope) for scope in scopes.get(which, ("write", "secret"))}
     old_until_ms = int((time.time() + overlap_hours * 3_600) * 1_000)
 
     async def work(ports: Ports) -> Retailer:
@@ -193,7 +192,7 @@ def key_digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _with(  # noqa: PLR0913, PLR0917 - one parameter a rule
+def _with(
     retailer: Retailer,
     origins: list[str] | None,
     consent_default: Consent | None,

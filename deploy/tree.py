@@ -108,6 +108,6 @@ def _read(file: Path) -> list[tuple[str, bytes]]:
     addressed = sum(contains_email(shopper) for shopper, _ in trees)
     if addressed:
         raise Refused(
-            f"$.shopper: {addressed} of {len(trees)} contain an e-mail address: use the technical shopper id or loyalty number"
+            f"$.shopper: {addressed} of {len(trees)} contain an e-mail address: use the technical id or loyalty number"
         )
     return trees

@@ -19,13 +19,14 @@ from domain.events import (
     ExperienceDismissed,
     ExperienceShown,
     LinkClicked,
+    OrderLine,
     OrderPaid,
     OrderStatusChanged,
     OutsideEvent,
     PageViewed,
-    Product,
     ProductsSearched,
     RemovedFromBasket,
+    StatusLine,
 )
 from domain.faults import Fault
 from domain.ids import shopper_hash
@@ -82,7 +83,7 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
 
 
 def _settled(event: OutsideEvent, door: Door) -> tuple[OutsideEvent, dict[str, Known], tuple[Kind, ...]]:
-    """Gives the event with its texts cleaned and its price complete, what the catalogue knows, and what was redacted."""
+    """Gives the event with clean texts and complete price, what the catalogue knows, and what was redacted."""
     match event:
         case AddedToBasket() | RemovedFromBasket():
             product = event.product
@@ -101,9 +102,9 @@ def _settled(event: OutsideEvent, door: Door) -> tuple[OutsideEvent, dict[str, K
         case LinkClicked():
             target = _without_query(event.target) if _is_address(event.target) else event.target
             target, in_target = _cleaned(target, TEXT_MAX, door, "$.target")
-            label, in_label = event.label, ()
-            if label is not None:
-                label, in_label = _cleaned(label, TEXT_MAX, door, "$.label")
+            if event.label is None:
+                return replace(event, target=target), {}, in_target
+            label, in_label = _cleaned(event.label, TEXT_MAX, door, "$.label")
             return replace(event, target=target, label=label), {}, in_target + in_label
         case ProductsSearched():
             query, redacted = _cleaned(event.query, QUERY_MAX, door, "$.query")
@@ -180,7 +181,8 @@ def _identifiers(event: OutsideEvent) -> Iterator[tuple[str, str | None]]:
             yield "$.product.brand", product.brand
         case OrderPaid() | OrderStatusChanged():
             yield "$.order_id", event.order_id
-            for index, line in enumerate(event.lines):
+            lines: tuple[OrderLine | StatusLine, ...] = event.lines
+            for index, line in enumerate(lines):
                 yield f"$.lines[{index}].product_id", line.product_id
                 yield f"$.lines[{index}].category_id", line.category_id
         case ExperienceShown() | ExperienceClicked() | ExperienceDismissed():

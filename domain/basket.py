@@ -34,7 +34,7 @@ class Line(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     counted: bool = True
 
 
-class Basket(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Basket(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The lines in the order in which they were first added.
 
     Attributes:

@@ -64,14 +64,12 @@ class Source(Struct, frozen=True):
     Attributes:
         common: what every event made from it carries; only the id differs.
         fields: Segment's properties, GA4's params.
-        items: its list of products.
-        flat: without such a list, `fields` may describe the one product.
+        flat: without a list of items, `fields` may describe the one product.
         door: the retailer's rules.
     """
 
     common: CommonFields
     fields: Fields
-    items: tuple[Fields, ...]
     flat: bool
     door: Door
 
@@ -82,12 +80,15 @@ class Source(Struct, frozen=True):
         source_id = self.common["event_id"]
         return {**self.common, "event_id": derived_event_id("item", str(source_id), str(index))}
 
+    def items(self, length_max: int = LINES_MAX) -> tuple[Fields, ...]:
+        """Gives its list of products; empty if it has none."""
+        return self.fields.parts(*ITEMS, length_max=length_max)
+
     def products(self) -> tuple[Fields, ...]:
         """Gives the products that a basket or view event is about: at least one."""
-        if len(self.items) > ITEMS_MAX:
-            raise Fault("too_large", f"at most {ITEMS_MAX} items", self.fields.find(*ITEMS)[0])
-        if self.items:
-            return self.items
+        items = self.items(ITEMS_MAX)
+        if items:
+            return items
         if self.flat:
             return (self.fields,)
         raise self.fields.missing(*ITEMS)
@@ -149,14 +150,15 @@ def list_viewed(source: Source) -> Translation:
     """Reads a page that lists products: one event, whose category is the list's, else the one that all items share."""
     category_id = source.fields.identifier("category_id", "categoryId", "category", "item_category")
     if category_id is None:
-        shared = {item.identifier(*CATEGORY_ID) for item in source.items}
+        shared = {item.identifier(*CATEGORY_ID) for item in source.items()}
         category_id = shared.pop() if len(shared) == 1 else None
     return Translation((PageViewed(**source.common, page=Page(kind="category", category_id=category_id)),))
 
 
 def clicked(source: Source) -> Translation:
     """Reads a click on a link, a product or a promotion; the target is its address or, without one, its id."""
-    about = source.items[0] if source.items else source.fields
+    items = source.items()
+    about = items[0] if items else source.fields
     addresses = ("link_url", "url", "href")
     ids = ("link_id", *PRODUCT_ID, "promotion_id", "promotionId", "content_id", "creative_slot", "position")
     names = ("link_text", "label", "item_name", "name", "promotion_name", "content_type", "item_list_name", "list")
@@ -206,7 +208,7 @@ def order_paid(source: Source) -> Translation:
     total_minor = order.minor(currency, *PAID)
     if total_minor is None:
         raise order.missing(*PAID)
-    lines = tuple(_order_line(item, currency, source.door) for item in source.items)
+    lines = tuple(_order_line(item, currency, source.door) for item in source.items())
     return Translation(
         (OrderPaid(**source.common, order_id=order_id, lines=lines, total_minor=total_minor, currency=currency),)
     )
@@ -219,7 +221,7 @@ def order_became(status: OrderStatus) -> Reading:
 
 def order_refunded(source: Source) -> Translation:
     """Reads a refund: of the items that it names, else of the whole order."""
-    return _status_changed(source, "partially_returned" if source.items else "returned")
+    return _status_changed(source, "partially_returned" if source.items() else "returned")
 
 
 def order_updated(source: Source) -> Translation:
@@ -278,7 +280,7 @@ def _status_changed(source: Source, status: OrderStatus) -> Translation:
             price_minor=item.minor(currency, "price"),
             category_id=item.identifier(*CATEGORY_ID),
         )
-        for item in source.items
+        for item in source.items()
     )
     return Translation((OrderStatusChanged(**source.common, order_id=order_id, status=status, lines=lines),))
 

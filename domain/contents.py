@@ -83,11 +83,13 @@ class Shown(Part, frozen=True, kw_only=True, tag_field="kind"):
 
     Attributes:
         slot: the place on the page.
+        content: by kind.
         ttl_s: seconds from decision to expiry; None = TTL_S_DEFAULT.
         campaign_id: whose budget; None = nobody's.
     """
 
     slot: Identifier
+    content: Part
     ttl_s: TtlS | None = None
     campaign_id: Identifier | None = None
 

@@ -25,7 +25,7 @@ MOVES_MAX = 8
 TENSION: Kind = "basket_tension"
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class Told(Struct, frozen=True, kw_only=True, gc=False):
     """A decision as a lookup tells it; kept encoded in the shopper's state."""
 
     experience_id: str
@@ -167,7 +167,7 @@ def take_walk(tree: Tree, start: Node, facts: Facts, *, idle: bool, refused: lis
         refused: if given, gets the edges that did not hold, in the order in which they were tried.
     """
     node = start
-    nodes = (start,)
+    nodes: tuple[Node, ...] = (start,)
     taken: tuple[Condition, ...] = ()
     if idle:
         if start.after is None:

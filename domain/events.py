@@ -25,7 +25,7 @@ OrderStatus = Literal["prepared", "shipped", "delivered", "cancelled", "returned
 Text = Annotated[str, Meta(max_length=2_000)]
 
 
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A part of an event."""
 
 
@@ -66,7 +66,7 @@ class StatusLine(Part, frozen=True):
     category_id: Identifier | None = None
 
 
-class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type"):
+class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False, tag_field="type"):
     """What every event carries.
 
     Attributes:

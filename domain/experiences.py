@@ -10,7 +10,7 @@ from msgspec import Struct
 Kind = Literal["personalised_promotion", "gamified_promotion", "recommendation", "basket_tension"]
 
 
-class Experience(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Experience(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One experience in one slot of one shopper's page.
 
     Attributes:
@@ -36,7 +36,7 @@ class Experience(Struct, frozen=True, kw_only=True, omit_defaults=True):
     campaign_id: str | None = None
 
 
-class Withdrawal(Struct, frozen=True, kw_only=True):
+class Withdrawal(Struct, frozen=True, kw_only=True, gc=False):
     """An experience that must leave the page."""
 
     experience_id: str

@@ -17,8 +17,10 @@ from domain.personal_data import forbidden_path, is_forbidden_name
 
 DEPTH_MAX: Final = 64
 """Levels of objects and lists in one event; no vocabulary needs ten."""
-INSIDE_TYPES = frozenset({"IdleElapsed", "ShopperErased", "ShopperUnsuppressed"})
-_PATH_NAME_MAX = 64
+INSIDE_TYPES: Final = frozenset({"IdleElapsed", "ShopperErased", "ShopperUnsuppressed"})
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError)
+"""What the decoder raises for bytes that hold no readable value, nesting apart."""
+_PATH_NAME_MAX: Final = 64
 
 
 class BadBody(HotbasketError):
@@ -74,7 +76,7 @@ def of_event(raw: Raw | bytes, error: Exception) -> Fault:
     """
     try:
         value = _any.decode(raw)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return unreadable(raw)
     if not isinstance(value, dict):
         return Fault("invalid_value", "an event is an object", "$")
@@ -151,13 +153,13 @@ def _path_of_unreadable(raw: Raw | bytes, path: str) -> str:
     except msgspec.ValidationError:
         try:
             parts = [(f"{path}[{index}]", part) for index, part in enumerate(_array.decode(raw))]
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return path
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return path
     for at, part in parts:
         try:
             _any.decode(part)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return _path_of_unreadable(part, at)
     return path

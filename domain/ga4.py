@@ -12,8 +12,6 @@ from typing import Final
 from uuid import UUID
 
 from domain.commerce import (
-    ITEMS,
-    LINES_MAX,
     CommonFields,
     Reading,
     Source,
@@ -101,8 +99,7 @@ def translate(event: Fields, payload: Fields, index: int, *, received_at_ms: int
     if reading is None:
         raise Fault("unknown_type", "no event of GA4 that has a counterpart here", path)
     fields = event.part("params")
-    items = fields.parts(*ITEMS, length_max=LINES_MAX)
-    translation = reading(Source(common=common, fields=fields, items=items, flat=False, door=door))
+    translation = reading(Source(common=common, fields=fields, flat=False, door=door))
     origins = {"$.shopper_id": payload.find(*SHOPPER)[0], "$.occurred_at": _timestamp(event, payload)[0]}
     return Translation(translation.events, {**origins, **translation.origins})
 

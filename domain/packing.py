@@ -17,13 +17,18 @@ def forms_of(*packed: type[Struct]) -> dict[type[Struct], type[Struct]]:
     return {form.__bases__[0]: form for form in packed}
 
 
-def packed(value: Any, forms: Mapping[type[Struct], type[Struct]]) -> Any:
-    """Gives the packed form of a value: every struct in it becomes its packed form."""
+def as_array(value: Any, forms: Mapping[type[Struct], type[Struct]]) -> Any:
+    """Gives what the packed form of a value decodes from: tag and fields in order, without trailing None."""
     if isinstance(value, Struct):
-        fields = {name: packed(getattr(value, name), forms) for name in value.__struct_fields__}
-        return forms[type(value)](**fields)
+        form = forms[type(value)]
+        tag = form.__struct_config__.tag
+        array = [] if tag is None else [tag]
+        array += [as_array(getattr(value, name), forms) for name in form.__struct_fields__]
+        while array and array[-1] is None:
+            array.pop()
+        return array
     if isinstance(value, tuple):
-        return tuple([packed(item, forms) for item in value])
+        return [as_array(item, forms) for item in value]
     return value
 
 

@@ -19,7 +19,7 @@ from domain.ids import Position, ShopperKey
 SCHEMA_VERSION = 1
 
 
-class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Known(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the catalogue knew of a product when its event arrived."""
 
     category_id: str | None = None
@@ -28,7 +28,7 @@ class Known(Struct, frozen=True, kw_only=True, omit_defaults=True):
     currency: str | None = None
 
 
-class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The stored form of an event.
 
     Attributes:
@@ -55,14 +55,14 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return ShopperKey(self.retailer_id, self.event.shopper_id)
 
 
-class Undecodable(Struct, frozen=True, kw_only=True):
+class Undecodable(Struct, frozen=True, kw_only=True, gc=False):
     """Bytes in the event log that are no record of a version that this process knows."""
 
     payload: bytes
     reason: str
 
 
-class Why(Struct, frozen=True, kw_only=True):
+class Why(Struct, frozen=True, kw_only=True, gc=False):
     """One condition as it was seen when a decision was made.
 
     Attributes:
@@ -76,7 +76,7 @@ class Why(Struct, frozen=True, kw_only=True):
     held: bool
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """An experience with its reasons.
 
     Attributes:
@@ -90,14 +90,14 @@ class Decision(Struct, frozen=True, kw_only=True):
     why: tuple[Why, ...]
 
 
-class Owner(Struct, frozen=True, kw_only=True, tag="owner"):
+class Owner(Struct, frozen=True, kw_only=True, tag="owner", gc=False):
     """A worker took the partition; this record's own offset in the experience log is its token."""
 
     schema_version: int
     worker_id: str
 
 
-class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decided"):
+class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decided", gc=False):
     """What one event did beyond `apply`: it emitted, withdrew, dismissed or moved.
 
     Attributes:
@@ -130,7 +130,7 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decide
     dismissals: tuple[str, ...] = ()
 
 
-class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+class Failed(Struct, frozen=True, kw_only=True, tag="failed", gc=False):
     """An event that could not be processed; it changed nothing.
 
     Attributes:
@@ -157,7 +157,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     failed_at_ms: int
 
 
-class Progress(Struct, frozen=True, kw_only=True, tag="progress"):
+class Progress(Struct, frozen=True, kw_only=True, tag="progress", gc=False):
     """Closes a batch: everything up to `through` is processed, and the records before this one count.
 
     Attributes:

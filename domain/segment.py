@@ -11,8 +11,6 @@ from typing import Final
 from uuid import UUID
 
 from domain.commerce import (
-    ITEMS,
-    LINES_MAX,
     CommonFields,
     Reading,
     Source,
@@ -122,8 +120,7 @@ def translate(message: Fields, *, received_at_ms: int, door: Door) -> Translatio
         consent=_consent(message),
     )
     fields = message.part("properties")
-    items = fields.parts(*ITEMS, length_max=LINES_MAX)
-    source = Source(common=common, fields=fields, items=items, flat=True, door=door)
+    source = Source(common=common, fields=fields, flat=True, door=door)
     translation = _read(message, source)
     origins = {"$.shopper_id": message.find(*SHOPPER)[0], "$.occurred_at": message.find(*OCCURRED)[0]}
     return Translation(translation.events, {**origins, **translation.origins})

@@ -57,7 +57,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     paid_at_ms: int = 0
 
 
-class Slot(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Slot(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The latest state of one slot of the shopper's page.
 
     Attributes:
@@ -94,7 +94,7 @@ class Timer(Struct, frozen=True, kw_only=True, gc=False):
         return self.armed_at_ms + self.idle_s * 1_000
 
 
-class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The state of one shopper: `apply` folds it over the log, `decide` places it in a tree.
 
     Attributes:

@@ -28,7 +28,7 @@ from domain.contents import PACKED as PACKED_CONTENTS
 from domain.contents import AnyShown, NodeExperience, PackedShown, proposed
 from domain.errors import HotbasketError, Refused
 from domain.ids import Identifier
-from domain.packing import named, packed
+from domain.packing import as_array, named
 
 __all__ = [
     "TREE_BYTES_MAX",
@@ -51,8 +51,6 @@ _VERSION = 1
 _HEAD = Layout("<BHHH")
 _SPAN = Layout("<HH")
 _OFFSET_BYTES = 2
-_SHORT_TEXT = 0xA0
-"""msgpack's first byte of a text of up to 31 bytes, its length in the low bits."""
 
 
 class TreeUnreadable(HotbasketError):
@@ -109,14 +107,14 @@ class Node(Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         node_id: as pushed.
         edges: tried in order.
-        after: (idle seconds, index of the node to go to), None without.
         experiences: undecoded until the node is entered: see `Tree.experiences_of`.
+        after: (idle seconds, index of the node to go to), None without.
     """
 
     node_id: str
     edges: tuple[Edge, ...]
-    after: tuple[int, int] | None
     experiences: msgspec.Raw
+    after: tuple[int, int] | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -135,6 +133,9 @@ class Tree:
     """
 
     __slots__ = ("_nodes_at", "_table_at", "blob", "generation", "node_count", "root")
+
+    root: int
+    node_count: int
 
     def __init__(self, blob: bytes, generation: int) -> None:
         """Reads the head.
@@ -162,21 +163,6 @@ class Tree:
         names_at = _HEAD.size
         at = self.blob.find(b"\0%b\0" % node_id.encode(), names_at, self._table_at)
         return None if at < 0 else self.blob.count(b"\0", names_at, at)
-
-    def node_id(self, index: int) -> str:
-        """Gives the id of a node, without decoding the node where the id is short (every event asks).
-
-        Raises:
-            TreeUnreadable: its bytes are damaged.
-        """
-        try:
-            start = self._nodes_at + _SPAN.unpack_from(self.blob, self._table_at + _OFFSET_BYTES * index)[0]
-            head = self.blob[start + 1]
-            if _SHORT_TEXT <= head < _SHORT_TEXT + 32:
-                return self.blob[start + 2 : start + 2 + head - _SHORT_TEXT].decode()
-        except (LayoutError, IndexError, UnicodeDecodeError) as error:
-            raise TreeUnreadable(f"node {index} of {self.node_count}: {error}") from error
-        return self.node(index).node_id
 
     def node(self, index: int) -> Node:
         """Decodes a node.
@@ -212,7 +198,7 @@ def encode(tree: TreeJson) -> bytes:
         Refused: it is larger than TREE_BYTES_MAX.
     """
     index = {node_id: number for number, node_id in enumerate(tree.nodes)}
-    nodes = [_encoder.encode(_packed_node(node_id, node, index)) for node_id, node in tree.nodes.items()]
+    nodes = [_encoder.encode(_array_of_node(node_id, node, index)) for node_id, node in tree.nodes.items()]
     names = b"\0" + b"".join(node_id.encode() + b"\0" for node_id in tree.nodes)
     size = _HEAD.size + len(names) + _OFFSET_BYTES * (len(nodes) + 1) + sum(map(len, nodes))
     if size > TREE_BYTES_MAX:
@@ -242,13 +228,11 @@ def to_json(blob: bytes, shopper: str | None = None) -> dict[str, Any]:
     return {"schema_version": 1, **whose, "root": ids[tree.root], "nodes": documents}
 
 
-def _packed_node(node_id: str, node: NodeJson, index: dict[str, int]) -> Node:
-    return Node(
-        node_id,
-        tuple([Edge(index[edge.to], packed(edge.when, PACKED_CONDITIONS)) for edge in node.edges]),
-        None if node.after is None else (node.after.idle_s, index[node.after.to]),
-        msgspec.Raw(_encoder.encode(packed(node.experiences, PACKED_CONTENTS))),
-    )
+def _array_of_node(node_id: str, node: NodeJson, index: dict[str, int]) -> list[Any]:
+    """Gives what `Node` decodes from."""
+    edges = [[index[edge.to], as_array(edge.when, PACKED_CONDITIONS)] for edge in node.edges]
+    array = [node_id, edges, as_array(node.experiences, PACKED_CONTENTS)]
+    return array if node.after is None else [*array, [node.after.idle_s, index[node.after.to]]]
 
 
 def _named_node(node: Node, ids: list[str]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def record(kind: str, at_s: float, number: int, received_s: float | None = None,
         retailer_id=RETAILER,
         received_at_ms=at_ms if received_s is None else NOON_MS + int(received_s * 1_000),
         event_time_ms=at_ms,
-        event=msgspec.convert(event, AnyEvent),  # type: ignore[arg-type]  # a union is a type to msgspec
+        event=msgspec.convert(event, AnyEvent),
         verified=verified,
         known={product: Known(**facts) for product, facts in known.items()},
     )

@@ -3,41 +3,35 @@
  * build, fit for a strict Content-Security-Policy. The protocol is docs/tracker-protocol.md.
  *
  * @typedef {Object} Options
- * @property {string} endpoint address of the gateway; empty: the page's own origin
- * @property {string} writeKey the retailer's public key
+ * @property {string} endpoint the gateway's address
+ * @property {string} writeKey
  * @property {() => Promise<string>} [getSubscription] a token for the identified shopper, from the retailer's server
  * @property {'granted'|'denied'} [consent] until it is granted nothing is stored or sent
  *
  * @typedef {Object} Experience as in the protocol, with what a widget reports of it:
- * @property {string} experience_id
- * @property {string} slot
- * @property {string} expires_at
  * @property {() => void} shown needed only where the listener returned false; reported once
  * @property {() => void} clicked
  * @property {() => void} dismissed takes it off every tab
  *
- * @typedef {Object} State what the tabs of one shopper share
- * @property {string} after position in the stream
- * @property {Object<string, Experience>} slots what is open
- * @property {string[]} done ids that never come back
- * @property {string[]} shown ids already reported
+ * @typedef {{after: string, slots: Object<string, Experience>, done: string[], shown: string[]}} State what tabs share:
+ *   position in the stream, what is open, ids that never come back, ids reported shown
  */
 (() => {
   'use strict';
   if (window.hotbasket) return;
 
   const BATCH_EVENTS = 50;
-  const BATCH_BYTES = 60000; // a browser lets 64 KB leave with keepalive at a time
-  const EVENT_BYTES = 31000; // the gateway takes 32 KB, shopper and consent included
+  const BATCH_BYTES = 60000; // a browser keeps 64 KB alive
+  const EVENT_BYTES = 31000; // 32 KB with shopper and consent
   const QUEUE_EVENTS = 1000;
   const WAITING_EVENTS = 50;
   const IDS_KEPT = 200;
   const ANSWER_MS = 30000;
-  const LOCK_MS = 40000; // longer than any live tab needs
-  const SILENCE_MS = 15000; // then the leading tab counts as frozen
+  const LOCK_MS = 40000;
+  const SILENCE_MS = 15000;
   const BACKOFF_MS = 60000;
   const RETRY_AFTER_MS = 3600000;
-  const HELD_MS = 1000; // so long do stored experiences wait for the stream
+  const HELD_MS = 1000;
 
   /** @type {Options} */ let options;
   /** Prefix of every key: write keys never mix. */ let space = '';
@@ -54,7 +48,7 @@
   const backoff = (attempt) => Math.min(BACKOFF_MS, 1000 * 2 ** attempt) * (0.5 + Math.random() / 2);
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-  /** How many listeners took it: did not return false, did not throw. */
+  /** How many listeners took it. */
   function call(fns, detail) {
     let taken = 0;
     for (const fn of [...fns]) {
@@ -76,7 +70,7 @@
   }
   function erase(key) {
     memory.delete(key);
-    try { localStorage.removeItem(key); } catch { /* it was never stored */ }
+    try { localStorage.removeItem(key); } catch { /* not stored */ }
   }
   function keys(prefix) {
     let stored = [];
@@ -88,16 +82,15 @@
 
   let lastMs = 0;
   let sequence = 0;
-  /** A UUIDv7 later than every earlier one of this page, whatever the clock does. */
+  /** A UUIDv7 after all earlier ones of this page, whatever the clock does. */
   function newId() {
     const now = Date.now();
     if (now > lastMs) { lastMs = now; sequence = 0; } else if (++sequence > 4095) { lastMs++; sequence = 0; }
     const random = crypto.getRandomValues(new Uint8Array(8));
     random[0] = (random[0] & 63) | 128;
-    const time = lastMs.toString(16).padStart(12, '0');
-    const rest = Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
-    const counter = sequence.toString(16).padStart(3, '0');
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${rest.slice(0, 4)}-${rest.slice(4)}`;
+    const hex = (number, width) => number.toString(16).padStart(width, '0');
+    const digits = hex(lastMs, 12) + '7' + hex(sequence, 3) + Array.from(random, (byte) => hex(byte, 2)).join('');
+    return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   }
 
   const queued = () => keys(space + 'e.');
@@ -110,21 +103,17 @@
    */
   function track(type, fields) {
     if (refused()) return null;
-    let text;
     const id = newId();
     try {
-      text = JSON.stringify({...fields, event_id: id, type, occurred_at: new Date().toISOString()});
+      const text = JSON.stringify({...fields, event_id: id, type, occurred_at: new Date().toISOString()});
+      if (byteLength(text) > EVENT_BYTES) throw new RangeError(`over ${EVENT_BYTES} bytes`);
+      waiting.push(JSON.parse(text));
     } catch (fault) {
-      fail('unreadable', String(fault), {type});
+      fail('unsendable', String(fault), {type});
       return null;
     }
-    if (byteLength(text) > EVENT_BYTES) {
-      fail('too_large', `over ${EVENT_BYTES} bytes`, {type});
-      return null;
-    }
-    waiting.push(JSON.parse(text));
     release();
-    for (const event of waiting.splice(0, waiting.length - WAITING_EVENTS)) fail('queue_full', 'not identified', {event});
+    for (const event of waiting.splice(0, waiting.length - WAITING_EVENTS)) fail('queue_full', 'unidentified', {event});
     return id;
   }
 
@@ -161,27 +150,27 @@
     if (flushing || !space) return;
     flushing = true;
     try {
-      while (allowed() && due() && queued().length) await exclusively('send', sendOnce);
+      while (allowed() && due() && queued().length) await alone(sendOnce);
     } finally { flushing = false; }
   }
 
-  /** Runs `work` while no other tab does; a tab that froze holding the lock loses it. */
-  async function exclusively(name, work) {
-    if (!navigator.locks) return leased(space + 'l.' + name, work);
+  /** Runs `work` while no other tab does; a frozen tab loses its turn. */
+  async function alone(work) {
+    const name = space + 'send';
+    if (!navigator.locks) return leased(name, work);
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), LOCK_MS);
     let granted = false;
     const run = () => { granted = true; clearTimeout(timer); return work(); };
-    try {
-      await navigator.locks.request(space + name, {signal: patience.signal}, run);
-    } catch {
-      if (granted) return;
-      try { await navigator.locks.request(space + name, {steal: true}, run); } catch { if (!granted) await work(); }
+    for (const how of [{signal: patience.signal}, {steal: true}]) {
+      try { await navigator.locks.request(name, how, run); } catch { /* waited in vain, or robbed */ }
+      if (granted) return undefined;
     }
+    return work(); // no locks here: a sandboxed frame
   }
 
-  const tab = Math.random().toString(36).slice(2);
-  /** Without Web Locks: a lease. Two tabs may rarely both win; event ids make that harmless. */
+  const tab = Math.random();
+  /** Without Web Locks. Two tabs may rarely both win: event ids make that harmless. */
   async function leased(key, work) {
     const now = Date.now();
     const held = parse(read(key));
@@ -189,7 +178,7 @@
     write(key, JSON.stringify({tab, until: now + LOCK_MS}));
     await pause(50 + Math.random() * 50);
     if ((parse(read(key)) || {}).tab !== tab) return undefined;
-    try { await work(); } finally { erase(key); }
+    try { return await work(); } finally { erase(key); }
   }
 
   function nextBatch() {
@@ -213,24 +202,27 @@
     const timer = setTimeout(() => abort.abort(), ANSWER_MS);
     const keepalive = !delay().failures; // other scripts share its 64 KB: a second attempt does without
     lastKept = keepalive ? batch[batch.length - 1].key : '';
-    const answer = {status: 0, after: '', body: null};
+    let status = 0;
+    let after = '';
+    let body = null;
     try {
-      const response = await fetch(eventsUrl(), {
+      const answer = await fetch(eventsUrl(), {
         method: 'POST', body: bodyOf(batch), keepalive, credentials: 'omit', signal: abort.signal,
       });
-      answer.status = response.status;
-      answer.after = response.headers.get('retry-after') || '';
-      learnClock(Date.parse(response.headers.get('date') || ''));
-      answer.body = parse(await response.text());
-    } catch { answer.status = 0; }
+      status = answer.status;
+      after = answer.headers.get('retry-after') || '';
+      learnClock(Date.parse(answer.headers.get('date') || ''));
+      body = parse(await answer.text());
+    } catch { /* offline, cut, or no answer in time */ }
     clearTimeout(timer);
     inFlight = null;
     lastKept = '';
-    if (allowed()) settle(batch, answer);
+    if (allowed()) settle(batch, status, after, body);
+    for (let n = 0; n < 3 && navigator.locks; n++) await navigator.locks.query(); // other tabs catch up
   }
 
   /** Unqueues what is final; sets the time for the rest. */
-  function settle(batch, {status, after, body}) {
+  function settle(batch, status, after, body) {
     const results = body && Array.isArray(body.results) ? body.results : [];
     const refusal = status >= 400 && status < 500 && status !== 408 && status !== 429;
     const answered = status === 200 && results.length > 0; // a portal's page with status 200 is no answer
@@ -242,7 +234,7 @@
       if (!rejected && !kept) { again = true; return; }
       erase(key);
       if (rejected) {
-        const detail = result.reason || (body && (body.detail || body.error)) || `status ${status}`;
+        const detail = result.reason || (body && body.detail) || status;
         fail('rejected', detail, {status, path: result.path, event_id: event.event_id, event});
       }
     });
@@ -275,7 +267,7 @@
   /** Ids that a listener displays. */ const taken = new Set();
   /** Shown here, not yet reported by the leading tab. */ const unconfirmed = new Set();
   /** Dismissed here; the leading tab's word may be older. */ const closed = new Set();
-  /** Slots of an earlier page that the stream may be about to change. @type {Set<string>} */ let held = new Set();
+  /** Slots of an earlier page: the stream may be about to change them. @type {Set<string>} */ let held = new Set();
   /** Monotonic end by id: a clock set back prolongs nothing. */ const ends = new Map();
   let skew = 0; // gateway's clock minus this one
 
@@ -418,9 +410,8 @@
   function queueForLead(steal) {
     const mine = turn = new AbortController();
     const lead = () => new Promise((done) => {
-      if (mine.signal.aborted) { done(); return; }
       mine.signal.addEventListener('abort', done);
-      takeLead();
+      if (mine.signal.aborted) done(); else takeLead();
     });
     const wanted = navigator.locks.request(stateKey, steal ? {steal} : {signal: mine.signal}, lead);
     wanted.catch((fault) => fault).then((fault) => {
@@ -591,7 +582,7 @@
     tick();
   }
   function online() {
-    if (space && delay().status === 0) erase(space + 'b');
+    if (delay().status === 0) erase(space + 'b');
     flush();
     if (leading && (!source || source.readyState !== EventSource.OPEN)) { failures = 0; disconnect(); connect(); }
   }
@@ -612,7 +603,7 @@
   /** @param {Options} given */
   function init(given) {
     if (space || !given || !given.writeKey) {
-      fail('usage', space ? 'init was called before' : 'init needs a writeKey');
+      fail('usage', 'init once, with a writeKey');
       return;
     }
     options = {...given, endpoint: (given.endpoint || '').replace(/\/+$/, '')};
@@ -626,6 +617,7 @@
     }
     watchPage();
     agree(given.consent);
+    online(); // a page that went away may have taken its request for a failed one
   }
 
   /**

@@ -211,7 +211,7 @@ def test_two_tabs_have_one_request_in_flight(visit: Visit) -> None:
         for tab, mine in zip(tabs, ids, strict=True):
             mine.extend(visit.add(tab, f"p-{n}"))
     visit.emptied(tabs[0])
-    arrived = [event["event_id"] for event in visit.collector.answered]
+    arrived = distinct(visit.collector.answered)  # a tab may see the other's queue late: a repeat has the same ids
     assert (1, sorted(ids[0] + ids[1])) == (visit.collector.in_flight_max, sorted(arrived))
     for mine in ids:
         assert mine == [id_ for id_ in arrived if id_ in mine]
@@ -275,7 +275,7 @@ def test_a_request_fits_what_a_browser_keeps_alive(visit: Visit) -> None:
     visit.emptied(page)
     assert ids == distinct(visit.collector.answered)
     assert max(len(posted.body) for posted in visit.collector.posted) <= 60_000
-    assert ["too_large"] == [fault["code"] for fault in visit.faults(page)]
+    assert ["unsendable"] == [fault["code"] for fault in visit.faults(page)]
 
 
 def test_leaving_the_page_hands_the_queue_to_the_browser(visit: Visit) -> None:

@@ -27,10 +27,15 @@ def written(folder: Path, text: str | bytes, name: str = "products.csv") -> Path
     [
         HEADER + '"p-1","Penne, 500 g",pasta,Oro,249,90\np-2,Pesto,sauces,,,\n',
         "\ufeff" + HEADER + 'p-1,"Penne, 500 g",pasta,Oro,249,90\r\n\r\np-2,Pesto,sauces,,,\r\n',
-        "name,category_id,product_id,cost_minor,price_minor,brand\n"
-        '"Penne, 500 g",pasta,p-1,90,249,Oro\nPesto,sauces,p-2,,,\n',
-        '{"product_id":"p-1","name":"Penne, 500 g","category_id":"pasta","brand":"Oro","price_minor":249,"cost_minor":90}\n'
-        '\n{"product_id":"p-2","name":"Pesto","category_id":"sauces","brand":null}',
+        (
+            "name,category_id,product_id,cost_minor,price_minor,brand\n"
+            '"Penne, 500 g",pasta,p-1,90,249,Oro\nPesto,sauces,p-2,,,\n'
+        ),
+        (
+            '{"product_id":"p-1","name":"Penne, 500 g","category_id":"pasta","brand":"Oro",'
+            '"price_minor":249,"cost_minor":90}\n'
+            '\n{"product_id":"p-2","name":"Pesto","category_id":"sauces","brand":null}'
+        ),
     ],
     ids=["csv", "csv-from-a-spreadsheet", "columns-in-any-order", "jsonl"],
 )

@@ -54,7 +54,10 @@ def test_a_product_without_category_takes_its_department() -> None:
     assert Sold("42", "grocery", "National", "grocery", "", None) == sold(bare)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("CHIPS&SNACKS", "chips-snacks"), ("CHRISTMAS  SEASONAL", "christmas-seasonal"), ("---", "other")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("CHIPS&SNACKS", "chips-snacks"), ("CHRISTMAS  SEASONAL", "christmas-seasonal"), ("---", "other")],
+)
 def test_a_slug_has_letters_digits_and_single_dashes(name: str, expected: str) -> None:
     """Category names become identifiers."""
     assert expected == slug(name)

@@ -46,5 +46,5 @@ def test_an_origin_is_what_a_browser_sends(said: str, expected: str) -> None:
 )
 def test_what_is_no_origin_is_refused_with_the_cure(said: str) -> None:
     """A path, a wildcard, a bare host or a broken address never becomes an origin."""
-    with pytest.raises(Refused, match="like https://shop.example"):
+    with pytest.raises(Refused, match=r"like https://shop\.example"):
         origin(said)

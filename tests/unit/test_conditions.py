@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.conditions import PACKED, AnyCondition, Condition, Facts, as_json, explain, holds
-from domain.packing import packed
+from domain.conditions import PACKED, AnyCondition, Condition, Facts, PackedCondition, as_json, explain, holds
+from domain.packing import as_array
 from domain.records import Why
 from domain.shopper import Shopper
 from domain.state_conditions import logistic
@@ -21,7 +21,7 @@ KNOWN = {"penne": {"category_id": "pasta", "brand": "Blé"}}
 def both_forms(document: dict[str, Any]) -> list[Condition]:
     """The condition as written and as encoded in a tree."""
     condition: Condition = msgspec.convert(document, AnyCondition)
-    return [condition, packed(condition, PACKED)]
+    return [condition, msgspec.convert(as_array(condition, PACKED), PackedCondition)]
 
 
 def check(document: dict[str, Any], facts: Facts, held: bool, seen: object) -> None:

@@ -1,0 +1,141 @@
+"""What must hold when a run is over, whatever happened in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.decide import decide, read_told
+from domain.events import IdleElapsed
+from domain.fold import apply
+from domain.ids import Position, ShopperKey
+from domain.records import Decided, Failed, Record, decode_experience_record, decode_record
+from domain.shopper import Shopper, decode
+from tests.simulation.client import Client
+from tests.simulation.event_log import EPOCH
+from tests.simulation.expected import Expected, Heard, expect, hear
+from tests.simulation.shop import hash_of
+from tests.simulation.system import System
+
+
+def check(system: System, clients: Sequence[Client], *, garbage: int, jumps: bool) -> list[str]:
+    """Gives every fault that was found."""
+    faults = [*system.failures, *system.shelf.complaints]
+    records: list[dict[Position, Record]] = []
+    for topic in system.broker.events:
+        rows = {Position(EPOCH, offset): decode_record(payload) for offset, payload in topic.rows[: topic.durable]}
+        records.append({position: record for position, record in rows.items() if isinstance(record, Record)})
+    faults += _acknowledged(clients, records)
+    expected: dict[tuple[str, str], Expected] = {}
+    for number, topic in enumerate(system.broker.experiences):
+        heard = hear([(offset, decode_experience_record(row)) for offset, row in topic.rows[: topic.durable]])
+        faults += [f"partition {number}: {fault}" for fault in heard.faults]
+        faults += _processed(system, number, records[number], heard)
+        expected |= expect(records[number], heard)
+    faults += _states(system, expected, jumps=jumps)
+    unreadable = sum(failure.reason == "undecodable" for failure in system.shelf.failures.values())
+    if len(system.shelf.failures) != unreadable or unreadable > garbage:
+        faults.append(f"{len(system.shelf.failures)} failed events are left, {garbage} can never be read")
+    return faults
+
+
+def _acknowledged(clients: Sequence[Client], records: Sequence[dict[Position, Record]]) -> list[str]:
+    """Acknowledged ⊆ log, under the right shopper; what was sent = what was answered + what was not."""
+    faults = []
+    logged: dict[UUID, ShopperKey] = {
+        record.event.event_id: record.key for partition in records for record in partition.values()
+    }
+    for client in clients:
+        key = ShopperKey(client.retailer_id, hash_of(client.retailer_id, client.shopper_id))
+        for event_id in client.made:
+            status = client.answered.get(event_id)
+            if status == "stored" and logged.get(UUID(event_id)) != key:
+                faults.append(f"{event_id} of {key.shopper[:8]} was acknowledged and is not in the log")
+            if status != "stored" and status != "dropped":
+                faults.append(f"{event_id} of {key.shopper[:8]} ended as {status}")
+        answered = sum(count for status, count in client.posted.items() if status != "sent")
+        if client.posted.get("sent", 0) != answered:
+            faults.append(f"of {client.posted.get('sent')} events sent, {answered} have an outcome: {client.posted}")
+    made = {UUID(event_id) for client in clients for event_id in client.made}
+    invented = [
+        str(record.event.event_id)
+        for partition in records
+        for record in partition.values()
+        if record.event.event_id not in made and not isinstance(record.event, IdleElapsed)
+    ]
+    return faults + [f"{event_id} is in the log, and nobody sent it" for event_id in invented]
+
+
+def _processed(system: System, number: int, records: dict[Position, Record], heard: Heard) -> list[str]:
+    """Everything is processed and saved; every place that can't be read has failed once."""
+    topic = system.broker.events[number]
+    if not topic.durable:
+        return []
+    faults = []
+    end = Position(EPOCH, topic.end)
+    commit = system.broker.commits.get(number)
+    if heard.through != end or commit is None or commit.through != end:
+        faults.append(f"partition {number} ends at {end}: said through {heard.through}, saved {commit}")
+    for offset, _ in topic.rows[: topic.durable]:
+        position = Position(EPOCH, offset)
+        if position not in records and not isinstance(heard.records.get(position), Failed):
+            faults.append(f"partition {number}: unreadable {position} did not fail")
+    return faults
+
+
+def _states(system: System, expected: dict[tuple[str, str], Expected], *, jumps: bool) -> list[str]:
+    """Every snapshot is what the design makes of the logs."""
+    faults = []
+    for key, shopper in expected.items():
+        snapshot = system.shelf.snapshots.get(ShopperKey(*key))
+        if snapshot is None:
+            faults.append(f"{key[1][:8]} has no snapshot")
+            continue
+        state = decode(snapshot.payload)
+        seen, wanted = _of_state(state), _of_expected(shopper)
+        faults += [
+            f"{key[1][:8]}: {name} is {seen[name]}, and should be {wanted[name]}"
+            for name in wanted
+            if seen[name] != wanted[name]
+        ]
+        if state.timer is not None and not jumps:
+            faults.append(f"{key[1][:8]} still waits for {state.timer}")
+    strangers = [key for key in system.shelf.snapshots if key not in expected]
+    for key in strangers:
+        if decode(system.shelf.snapshots[key].payload) != Shopper(retailer_id=key.retailer_id, shopper=key.shopper):
+            faults.append(f"{key.shopper[:8]} has a snapshot, and nothing ever happened to it")
+    return faults
+
+
+def _of_state(state: Shopper) -> dict[str, object]:
+    basket, session, order = state.basket, state.session, state.order
+    return {
+        "basket": (
+            [(line.product_id, line.quantity, line.price_minor) for line in basket.lines],
+            basket.total_minor,
+            basket.currency,
+        ),
+        "session": (session.started_at_ms, session.last_at_ms, session.events, session.visits),
+        "order": None if order is None else (order.order_id, order.status),
+        "time": state.clock_ms,
+        "place": (state.generation, state.node_id),
+        "slots": {
+            slot.experience.slot: (slot.experience.experience_id, slot.state, slot.position) for slot in state.slots
+        },
+        "decisions": [read_told(told).experience_id for told in state.decisions],
+    }
+
+
+def _of_expected(shopper: Expected) -> dict[str, object]:
+    return {
+        "basket": shopper.basket(),
+        "session": (shopper.started_at_ms, shopper.last_at_ms, shopper.events, shopper.visits),
+        "order": shopper.order,
+        "time": shopper.clock_ms,
+        "place": (shopper.generation, shopper.node_id),
+        "slots": shopper.slots,
+        "decisions": shopper.decisions,
+    }
+
+
+_ = (apply, decide, Decided)

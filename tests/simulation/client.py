@@ -1,0 +1,189 @@
+"""Simulated trackers: shoppers who do things, and devices that post them until they are answered.
+
+A device keeps its queue through its own crashes, sends again what was not answered under the same ids, and has one
+request in flight, or several where it is a shop's server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from tests.simulation.clock import SimulatedClock
+from tests.simulation.shop import CATEGORIES, PRICES
+
+_BATCH_MAX = 8
+_FINAL = frozenset({"stored", "rejected", "dropped"})
+
+
+class Reply(NamedTuple):
+    """An answer: HTTP status and document."""
+
+    status: int
+    document: dict[str, Any]
+
+
+Post = Callable[[dict[str, Any], float], Awaitable[Reply | None]]
+"""Posts a document with a `Prefer: wait` in seconds (0 = none); None where no answer ever came."""
+
+
+class Habits(NamedTuple):
+    """How a shopper and the device behave.
+
+    Attributes:
+        events: how many in all.
+        think_s: mean seconds between two of them.
+        in_flight: requests at once.
+        says_sent_at: whether requests carry `sent_at`.
+        waits: of requests, how many ask to wait for their experiences.
+        late: of events, how many happened long ago, offline.
+    """
+
+    events: int
+    think_s: float
+    in_flight: int
+    says_sent_at: bool
+    waits: float
+    late: float
+
+
+def draw_habits(draw: random.Random) -> Habits:
+    """Gives one shopper's habits."""
+    return Habits(
+        events=draw.randint(2, 25),
+        think_s=draw.choice((0.05, 0.3, 1.0)),
+        in_flight=draw.choice((1, 1, 1, 3)),
+        says_sent_at=draw.random() < 0.7,
+        waits=draw.choice((0.0, 0.0, 0.5)),
+        late=draw.choice((0.0, 0.0, 0.1)),
+    )
+
+
+class Client:
+    """One device of one shopper.
+
+    Attributes:
+        queue: events not finally answered yet, oldest first; survives a crash, as a browser's storage does.
+        answered: final status by event id.
+        posted: how many events were sent, and what the answers said, by status; `lost` where none came.
+        known_experiences: ids that the shopper has seen on the page and may click or dismiss.
+    """
+
+    def __init__(
+        self, retailer_id: str, shopper_id: str, habits: Habits, clock: SimulatedClock, post: Post, draw: random.Random
+    ) -> None:
+        self.retailer_id = retailer_id
+        self.shopper_id = shopper_id
+        self.habits = habits
+        self.queue: deque[dict[str, Any]] = deque()
+        self.answered: dict[str, str] = {}
+        self.made: list[str] = []
+        self.posted: dict[str, int] = {}
+        self.known_experiences: list[str] = []
+        self._clock = clock
+        self._post = post
+        self._draw = draw
+        self._sending: set[str] = set()
+        self._more = asyncio.Event()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything was done and finally answered."""
+        return len(self.made) >= self.habits.events and not self.queue
+
+    async def live(self) -> None:
+        """Does things and sends them; started again after a crash of the device."""
+        self._sending.clear()
+        self._more = asyncio.Event()
+        senders = [asyncio.ensure_future(self._send()) for _ in range(self.habits.in_flight)]
+        while len(self.made) < self.habits.events:
+            await asyncio.sleep(self._draw.expovariate(1 / self.habits.think_s))
+            for _ in range(self._draw.choice((1, 1, 2, 5))):
+                event = self._event()
+                self.made.append(event["event_id"])
+                self.queue.append(event)
+            self._more.set()
+        await asyncio.gather(*senders)
+
+    async def _send(self) -> None:
+        while True:
+            events = [event for event in self.queue if event["event_id"] not in self._sending]
+            batch = events[: self._draw.randint(1, _BATCH_MAX)]
+            if not batch:
+                self._more.clear()
+                await self._more.wait()
+                continue
+            ids = {event["event_id"] for event in batch}
+            self._sending |= ids
+            body: dict[str, Any] = {"events": batch}
+            if self.habits.says_sent_at:
+                body["sent_at"] = _rfc3339(self._clock.now_ms())
+            wait_s = self._draw.uniform(0.05, 1.0) if self._draw.random() < self.habits.waits else 0.0
+            reply = await self._post(body, wait_s)
+            self._take(batch, reply)
+            self._sending -= ids
+            if any(event["event_id"] in ids for event in self.queue):
+                await asyncio.sleep(self._draw.uniform(0.05, 0.5))
+
+    def _take(self, batch: list[dict[str, Any]], reply: Reply | None) -> None:
+        """Forgets what was finally answered."""
+        results = reply.document.get("results") if reply is not None else None
+        if results is None:
+            self._count("lost" if reply is None else "refused", len(batch))
+            return
+        assert len(batch) == len(results)
+        done = set()
+        for event, result in zip(batch, results, strict=True):
+            assert event["event_id"] == result["event_id"], "results come in the order of the events"
+            self._count(result["status"], 1)
+            if result["status"] in _FINAL:
+                done.add(event["event_id"])
+                self.answered[event["event_id"]] = result["status"]
+        self.queue = deque(event for event in self.queue if event["event_id"] not in done)
+
+    def _count(self, status: str, events: int) -> None:
+        self.posted["sent"] = self.posted.get("sent", 0) + events
+        self.posted[status] = self.posted.get(status, 0) + events
+
+    def _event(self) -> dict[str, Any]:
+        """Does one thing."""
+        draw = self._draw
+        occurred_at_ms = self._clock.now_ms()
+        if draw.random() < self.habits.late:
+            occurred_at_ms -= draw.randint(1, 30) * 3_600_000
+        event = {
+            "event_id": str(UUID(int=draw.getrandbits(128), version=4)),
+            "occurred_at": _rfc3339(occurred_at_ms),
+            "shopper_id": self.shopper_id,
+        }
+        return {**event, **self._deed()}
+
+    def _deed(self) -> dict[str, Any]:
+        draw = self._draw
+        product_id = draw.choice(tuple(PRICES))
+        product: dict[str, Any] = {"product_id": product_id, "category_id": CATEGORIES[product_id]}
+        if draw.random() < 0.7:
+            product |= {"price_minor": PRICES[product_id], "currency": "USD" if draw.random() < 0.05 else "EUR"}
+        order_id = f"o-{draw.randint(1, 4)}"
+        shown = draw.choice(self.known_experiences) if self.known_experiences else "not-mine"
+        deeds: list[tuple[int, dict[str, Any]]] = [
+            (8, {"type": "AddedToBasket", "product": product, "quantity": draw.randint(1, 3)}),
+            (3, {"type": "RemovedFromBasket", "product": product, "quantity": draw.choice((1, 1, 9))}),
+            (4, {"type": "PageViewed", "page": {"kind": "product", "product_id": product_id}}),
+            (2, {"type": "LinkClicked", "target": "/offers"}),
+            (2, {"type": "ProductsSearched", "query": draw.choice(("Tomato Sauce", "wine", "soap"))}),
+            (1, {"type": "OrderPaid", "order_id": order_id, "lines": [], "total_minor": 999, "currency": "EUR"}),
+            (1, {"type": "OrderStatusChanged", "order_id": order_id, "status": draw.choice(("shipped", "returned"))}),
+            (1, {"type": "ExperienceShown", "experience_id": shown}),
+            (2, {"type": "ExperienceDismissed", "experience_id": shown}),
+        ]
+        return draw.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])[0]
+
+
+def _rfc3339(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,189 @@
+"""What must come out, computed a second time from the design: plain code over plain values, nothing of `domain.fold`.
+
+From the records of both logs to the shoppers that snapshots must show. Only the records' forms are shared.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.events import AddedToBasket, IdleElapsed, OrderPaid, OrderStatusChanged, RemovedFromBasket
+from domain.ids import BEGINNING, Position
+from domain.records import Decided, ExperienceRecord, Failed, Owner, Progress, Record
+
+_HALF_AN_HOUR_MS = 30 * 60 * 1_000
+
+
+@dataclass
+class Line:
+    """A product in the basket."""
+
+    quantity: int
+    price_minor: int = 0
+    currency: str | None = None
+    price_seen: bool = False
+
+
+@dataclass
+class Expected:
+    """One shopper, as the design says."""
+
+    lines: dict[str, Line] = field(default_factory=dict)
+    clock_ms: int = 0
+    started_at_ms: int = 0
+    last_at_ms: int = 0
+    events: int = 0
+    visits: int = 0
+    order: tuple[str, str] | None = None
+    paid_at_ms: int = 0
+    generation: int = 0
+    node_id: str = ""
+    slots: dict[str, tuple[str, str, Position]] = field(default_factory=dict)
+    decisions: list[str] = field(default_factory=list)
+    seen: deque[Any] = field(default_factory=lambda: deque(maxlen=128))
+    last_outside: Any = None
+
+    def fold(self, record: Record, said: Decided | None) -> None:
+        """Takes one event, and what the experience log says of it."""
+        event = record.event
+        if event.event_id in self.seen:
+            return
+        if isinstance(event, IdleElapsed):
+            if event.after_event_id != self.last_outside or event.node_id != self.node_id:
+                return
+            self.clock_ms = max(self.clock_ms, record.event_time_ms)
+        else:
+            self.last_outside = event.event_id
+            self._pass_time(record.event_time_ms)
+            self._change(record)
+        self.seen.append(event.event_id)
+        if said is not None:
+            self._take_over(said)
+
+    def basket(self) -> tuple[list[tuple[str, int, int]], int, str | None]:
+        """Gives (product, quantity, unit price), the total, and the currency."""
+        currency = next((line.currency for line in self.lines.values() if line.currency), None)
+        total = sum(
+            line.quantity * line.price_minor for line in self.lines.values() if line.currency in (None, currency)
+        )
+        return [(name, line.quantity, line.price_minor) for name, line in self.lines.items()], total, currency
+
+    def _pass_time(self, event_time_ms: int) -> None:
+        self.clock_ms = max(self.clock_ms, event_time_ms)
+        if self.visits == 0 or self.clock_ms - self.last_at_ms >= _HALF_AN_HOUR_MS:
+            self.visits += 1
+            self.started_at_ms = self.clock_ms
+            self.events = 0
+        self.events += 1
+        self.last_at_ms = self.clock_ms
+
+    def _change(self, record: Record) -> None:
+        event = record.event
+        older_than_order = record.event_time_ms < self.paid_at_ms
+        if isinstance(event, AddedToBasket | RemovedFromBasket) and not older_than_order:
+            self._shop(record, event)
+        elif isinstance(event, OrderPaid):
+            again = self.order is not None and self.order[0] == event.order_id
+            if not (again and self.paid_at_ms) and (again or not older_than_order):
+                status = self.order[1] if again and self.order is not None else "paid"
+                self.order = (event.order_id, status)
+                self.paid_at_ms = record.event_time_ms
+                self.lines.clear()
+        elif isinstance(event, OrderStatusChanged) and (self.order is None or self.order[0] == event.order_id):
+            self.order = (event.order_id, event.status)
+
+    def _shop(self, record: Record, event: AddedToBasket | RemovedFromBasket) -> None:
+        product = event.product
+        line = self.lines.get(product.product_id)
+        if isinstance(event, AddedToBasket):
+            line = self.lines.setdefault(product.product_id, Line(0))
+            line.quantity += event.quantity
+        elif line is None:
+            return
+        else:
+            line.quantity -= event.quantity
+            if line.quantity <= 0:
+                del self.lines[product.product_id]
+                return
+        known = record.known.get(product.product_id)
+        if product.price_minor is not None:
+            line.price_minor, line.currency, line.price_seen = product.price_minor, product.currency, True
+        elif not line.price_seen and known is not None and known.price_minor is not None:
+            line.price_minor, line.currency = known.price_minor, known.currency
+
+    def _take_over(self, said: Decided) -> None:
+        self.generation, self.node_id = said.generation, said.node_id
+        for slot, (shown, _, _) in tuple(self.slots.items()):
+            if shown in said.dismissals:
+                self.slots[slot] = (shown, "dismissed", said.position)
+        for gone in said.withdrawals:
+            self.slots[gone.slot] = (self.slots[gone.slot][0], "withdrawn", said.position)
+        for decision in said.decisions:
+            shown = decision.experience.experience_id
+            self.slots[decision.experience.slot] = (shown, "open", said.position)
+            self.decisions.insert(0, shown)
+        del self.decisions[10:]
+
+
+@dataclass
+class Heard:
+    """What a reader of one partition of the experience log acts upon.
+
+    Attributes:
+        records: by event position.
+        through: events up to here are processed.
+        faults: what no correct system writes.
+        ignored: records of owners that were not the newest any more.
+    """
+
+    records: dict[Position, Decided | Failed] = field(default_factory=dict)
+    through: Position = BEGINNING
+    faults: list[str] = field(default_factory=list)
+    ignored: list[Decided | Failed] = field(default_factory=list)
+
+
+def hear(rows: Sequence[tuple[int, ExperienceRecord]]) -> Heard:
+    """Reads a partition of the experience log as the design tells its readers to."""
+    heard = Heard()
+    newest = -1
+    waiting: list[Decided | Failed] = []
+    for offset, record in rows:
+        if isinstance(record, Owner):
+            newest = offset
+            heard.ignored += waiting
+            waiting = []
+        elif record.token < newest:
+            if not isinstance(record, Progress):
+                heard.ignored.append(record)
+        elif isinstance(record, Progress):
+            for said in waiting:
+                _count(heard, said)
+            waiting = []
+            heard.through = max(heard.through, record.through)
+        else:
+            waiting.append(record)
+    return heard
+
+
+def _count(heard: Heard, said: Decided | Failed) -> None:
+    before = heard.records.get(said.position)
+    if before is None:
+        if said.position <= heard.through:
+            heard.faults.append(f"decided again after its Progress: {said}")
+        heard.records[said.position] = said
+    elif before != said:
+        heard.faults.append(f"decided twice, differently:\n    {before}\n    {said}")
+
+
+def expect(records: Mapping[Position, Record], heard: Heard) -> dict[tuple[str, str], Expected]:
+    """Folds one partition's events into its shoppers."""
+    shoppers: dict[tuple[str, str], Expected] = {}
+    for position in sorted(records):
+        record = records[position]
+        said = heard.records.get(position)
+        if not isinstance(said, Failed):
+            shoppers.setdefault(record.key, Expected()).fold(record, said)
+    return shoppers

@@ -1,0 +1,164 @@
+"""One run: a system, its shoppers and its faults from one seed; then peace, recovery, and the checks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from thespian.actors import ActorSystem
+
+from domain.ids import ShopperKey
+from tests.simulation.chaos import Chaos
+from tests.simulation.checks import check
+from tests.simulation.client import Client, draw_habits
+from tests.simulation.clock import World
+from tests.simulation.loop import Stuck, VirtualLoop, current_process
+from tests.simulation.shop import RETAILERS, hash_of
+from tests.simulation.system import System
+from tests.simulation.wire import Sky, draw_weather
+
+_STORM_S = 12.0
+_RECOVERY_S = 120.0
+_QUIET_S = 4.0
+"""Longer than any idle timer of a run's trees."""
+
+
+class Outcome(NamedTuple):
+    """What came of a run.
+
+    Attributes:
+        faults: what should not be, empty where all is well.
+        story: what the run was made of and how much happened.
+    """
+
+    faults: list[str]
+    story: dict[str, Any]
+
+
+def simulate(seed: int, trace: Callable[[str], None] | None = None) -> Outcome:
+    """Runs the system once; equal seeds, equal runs."""
+    loop = VirtualLoop(random.Random(f"{seed}/loop"))
+    asyncio.set_event_loop(loop)
+
+    def tell(text: str) -> None:
+        if trace is not None:
+            process = current_process()
+            trace(f"{loop.time() - 1_000:9.4f} s  {process.name if process else '':<11} {text}")
+
+    run = Run(seed, loop, tell)
+    try:
+        try:
+            faults = loop.run_until_complete(run.live())
+        except Stuck as stuck:
+            faults = [str(stuck)]
+        loop.bury(run.system.processes)
+        faults += loop.failures
+        return Outcome(faults, run.story)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+        ActorSystem("simpleSystemBase", logDefs=False).shutdown()
+
+
+class Run:
+    """The parts of one run."""
+
+    def __init__(self, seed: int, loop: VirtualLoop, trace: Callable[[str], None]) -> None:
+        draw = random.Random(f"{seed}/run")
+        self.loop = loop
+        self.weather = draw_weather(draw)
+        self.sky = Sky(random.Random(f"{seed}/faults"), self.weather, loop, trace)
+        self.world = World(loop)
+        self.jumps = draw.random() < 0.4
+        self.system = System(
+            self.sky, self.world, draw, partitions=draw.choice((1, 1, 2, 3)), workers=draw.randint(1, 2)
+        )
+        self.clients: list[Client] = []
+        for number in range(draw.randint(2, 6)):
+            self._add_client(draw.choice(RETAILERS), f"c-{draw.randint(1, 4)}", f"{seed}/client/{number}", draw)
+        keys = sorted({ShopperKey(one.retailer_id, hash_of(one.retailer_id, one.shopper_id)) for one in self.clients})
+        self.chaos = Chaos(self.system, keys, draw, poison=draw.random() < 0.4, jumps=self.jumps)
+        self.story: dict[str, Any] = {"weather": self.weather, "partitions": self.system.broker.partitions}
+
+    def _add_client(self, retailer_id: str, shopper_id: str, seed: str, draw: random.Random) -> None:
+        process = self.system.process("client")
+
+        async def post(document: dict[str, Any], wait_s: float) -> Any:
+            return await self.system.post(retailer_id, document, wait_s)
+
+        clock = self.system.clocks[process.name]
+        client = Client(retailer_id, shopper_id, draw_habits(draw), clock, post, random.Random(seed))
+        self.clients.append(client)
+        process.start(client.live())
+
+    async def live(self) -> list[str]:
+        """Storm, peace, recovery, stop; gives what was wrong."""
+        storms = [asyncio.ensure_future(self.chaos.strike()), asyncio.ensure_future(self.chaos.govern())]
+        await asyncio.sleep(_STORM_S)
+        self._calm_down()
+        await asyncio.gather(*storms)
+        late = await self._until(self._is_settled)
+        if not late:
+            await self._until_quiet()
+            self.chaos.request_replays()
+            late = await self._until(self._is_replayed)
+            await self._until_quiet()
+        await self.system.stop_workers()
+        self.sky.trace("stopped")
+        faults = check(self.system, self.clients, garbage=self.chaos.garbage, jumps=self.jumps)
+        self.story |= {
+            "events": sum(topic.durable for topic in self.system.broker.events),
+            "experience records": sum(topic.durable for topic in self.system.broker.experiences),
+            "processes": len(self.system.processes),
+            "virtual seconds": round(self.loop.time() - 1_000),
+            "steps": self.loop.steps,
+        }
+        return ([f"not recovered: {late}"] if late else []) + faults
+
+    def _calm_down(self) -> None:
+        """Ends every fault; whoever is paused wakes up."""
+        self.sky.trace("the sky clears")
+        self.chaos.is_over = True
+        self.sky.clear()
+        for process in self.system.processes:
+            process.after_steps(-1, lambda: None)
+            process.resume()
+        for clock in self.system.clocks.values():
+            clock.skew_ms = 0
+        self.chaos.mend()
+
+    async def _until(self, condition: Callable[[], str]) -> str:
+        """Waits until a condition has no complaint any more; gives its last complaint where it never came true."""
+        deadline_s = self.loop.time() + _RECOVERY_S
+        while (complaint := condition()) and self.loop.time() < deadline_s:
+            await asyncio.sleep(0.5)
+        return complaint
+
+    async def _until_quiet(self) -> None:
+        """Waits until nothing comes into the logs any more: the last timers elapse."""
+        before = -1
+        while before != (now := sum(topic.durable for topic in self.system.broker.events)):
+            before = now
+            await asyncio.sleep(_QUIET_S)
+            await self._until(self._is_settled)
+
+    def _is_settled(self) -> str:
+        """Complains while anything is unanswered, unprocessed or unsaved."""
+        waiting = sum(len(client.queue) for client in self.clients)
+        if waiting or not all(client.is_done for client in self.clients):
+            return f"{waiting} events are unanswered"
+        broker = self.system.broker
+        for number, topic in enumerate(broker.events):
+            commit = broker.commits.get(number)
+            through = commit.through.offset if commit is not None else -1
+            if topic.durable and through < topic.end:
+                return f"partition {number} is saved through {through}, and ends at {topic.end}"
+        return ""
+
+    def _is_replayed(self) -> str:
+        """Complains while a replay is to be done."""
+        failures = self.system.shelf.failures.values()
+        waiting = [failure.failed_id for failure in failures if failure.reason != "undecodable"]
+        return f"not replayed: {waiting}" if waiting else self._is_settled()

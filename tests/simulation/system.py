@@ -1,0 +1,156 @@
+"""The processes of a run: gateways and workers, who starts them again, and the blows that fall on them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from actors.partition import Stores
+from actors.worker import Worker
+from adapters.settings import Settings
+from monitoring.metrics import Metrics
+from tests.simulation.broker import Broker
+from tests.simulation.client import Reply
+from tests.simulation.clock import SimulatedClock, World
+from tests.simulation.door import Door
+from tests.simulation.event_log import SimulatedEventLog
+from tests.simulation.experience_log import SimulatedExperienceLog
+from tests.simulation.loop import Process, VirtualLoop
+from tests.simulation.stores import Shelf, SimulatedFailedEvents, SimulatedSnapshots, SimulatedTrees
+from tests.simulation.wire import Sky, Wire
+
+_RESTART_S = 0.3
+SILENT_S = 1.5
+"""A worker that is silent for so long is put out of the group."""
+_ANSWER_S = 4.0
+
+
+class System:
+    """Everything on the servers' side.
+
+    Attributes:
+        processes: every process that ever was.
+        gateways: those that take requests now.
+        workers: the worker in each running process, by the process's name.
+    """
+
+    def __init__(self, sky: Sky, world: World, draw: random.Random, *, partitions: int, workers: int) -> None:
+        self.sky = sky
+        self.loop: VirtualLoop = sky.loop
+        self.world = world
+        self.broker = Broker(sky, partitions)
+        self.shelf = Shelf(partitions)
+        self.settings = Settings(
+            checkpoint_s=draw.choice((0.1, 0.3, 1.0)),
+            residents_max=draw.choice((1, 2, 5, 1_000)),
+            resident_idle_s=draw.choice((0.5, 2.0, 3_600.0)),
+            poll_records_max=draw.choice((1, 4, 20, 200)),
+        )
+        self.processes: list[Process] = []
+        self.gateways: list[tuple[Process, Door]] = []
+        self.workers: dict[str, tuple[Process, Worker]] = {}
+        self.clocks: dict[str, SimulatedClock] = {}
+        self.failures: list[str] = []
+        self._refuses = partitions == 1 and draw.random() < 0.5
+        self._numbers: dict[str, int] = {}
+        self._is_over = False
+        for _ in range(draw.randint(1, 2)):
+            self.start_gateway()
+        for _ in range(workers):
+            self.start_worker()
+
+    def process(self, kind: str) -> Process:
+        """Makes a process with a name of its own."""
+        number = self._numbers[kind] = self._numbers.get(kind, 0) + 1
+        process = Process(f"{kind}-{number}", self.loop)
+        self.clocks[process.name] = SimulatedClock(self.world, process, self.loop)
+        self.processes.append(process)
+        return process
+
+    def start_gateway(self) -> None:
+        """Starts a gateway; when it dies, its supervisor starts another."""
+        if self._is_over:
+            return
+        process = self.process("gateway")
+        wire = Wire(self.sky, process)
+        door = Door(SimulatedEventLog(self.broker, wire), self.clocks[process.name])
+        gateway = (process, door)
+        self.gateways.append(gateway)
+
+        def died() -> None:
+            self.gateways.remove(gateway)
+            self.loop.call_later(_RESTART_S, self.start_gateway)
+
+        process.on_death.append(died)
+
+    def start_worker(self) -> None:
+        """Starts a worker; when it dies, the group learns of it after a while and its supervisor starts another."""
+        if self._is_over:
+            return
+        process = self.process("worker")
+        wire = Wire(self.sky, process)
+        stores = Stores(
+            events=SimulatedEventLog(self.broker, wire, process.name),
+            experiences=SimulatedExperienceLog(self.broker, wire, refuses=self._refuses),
+            snapshots=SimulatedSnapshots(self.shelf, wire),
+            trees=SimulatedTrees(self.shelf, wire),
+            failures=SimulatedFailedEvents(self.shelf, wire),
+            clock=self.clocks[process.name],
+            metrics=Metrics(),
+        )
+
+        async def work() -> None:
+            worker = Worker(stores, self.settings, process.name)
+            self.workers[process.name] = (process, worker)
+            try:
+                await worker.run()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001  (a worker that ends by itself is a finding)
+                self.failures.append(f"{process.name} ended: {error!r}")
+                process.kill()
+
+        def died() -> None:
+            self.workers.pop(process.name, None)
+            silent_s = self.sky.draw.choice((0.0, SILENT_S))
+            self.loop.call_later(silent_s, self.broker.group.leave, process.name)
+            self.loop.call_later(_RESTART_S, self.start_worker)
+
+        process.on_death.append(died)
+        process.start(work())
+
+    async def post(self, retailer_id: str, document: dict[str, Any], wait_s: float) -> Reply | None:
+        """Carries a request to a gateway and its answer back; None where the answer is lost."""
+        sky = self.sky
+        await asyncio.sleep(sky.delay_s())
+        if not self.gateways:
+            return None
+        repeated = sky.strikes(sky.weather.repeated)
+        process, door = sky.draw.choice(self.gateways)
+        answer: asyncio.Future[Reply] = self.loop.create_future()
+
+        async def serve() -> None:
+            reply = await door.post(retailer_id, document, wait_s)
+            if not answer.done():
+                answer.set_result(reply)
+
+        process.start(serve())
+        if repeated:
+            other, door_of_other = sky.draw.choice(self.gateways)
+            other.start(door_of_other.post(retailer_id, document, 0.0))
+        try:
+            reply = await asyncio.wait_for(answer, _ANSWER_S)
+        except TimeoutError:
+            return None
+        await asyncio.sleep(sky.delay_s())
+        return None if sky.strikes(sky.weather.lost) else reply
+
+    async def stop_workers(self) -> None:
+        """Stops the workers as an operator does, and waits for their last checkpoints."""
+        self._is_over = True
+        running = list(self.workers.values())
+        for _, worker in running:
+            worker.stop()
+        while any(not task.done() for process, _ in running for task in process.tasks[:1]):
+            await asyncio.sleep(0.1)
