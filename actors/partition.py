@@ -115,8 +115,8 @@ class Partition:
             if items:
                 part = await self._tell(items)
                 results.armed += part.armed
+                failures += [record for record in part.records if isinstance(record, Failed)]
                 if items is fresh:
-                    failures += [record for record in part.records if isinstance(record, Failed)]
                     results.records += part.records
                     results.faults += part.faults
                     results.repeats += part.repeats
@@ -129,8 +129,8 @@ class Partition:
             self._tail = await self._until_done(
                 "append", lambda: self._stores.experiences.append(self.number, self.token, said)
             )
-            self._failures += failures
             self._count(fresh, failures, results, self._stores.clock.monotonic_s() - started_s)
+        self._failures += failures
         self.through = last
         self.is_ahead = False
         return results

@@ -185,10 +185,7 @@ class Tree:
         Raises:
             TreeUnreadable: its bytes are damaged.
         """
-        try:
-            return tuple([proposed(shown) for shown in _shown_decoder.decode(node.experiences)])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise TreeUnreadable(f"experiences of node {node.node_id}: {error}") from error
+        return tuple([proposed(shown) for shown in _shown_by(node)])
 
 
 def encode(tree: TreeJson) -> bytes:
@@ -224,8 +221,18 @@ def to_json(blob: bytes, shopper: str | None = None) -> dict[str, Any]:
     nodes = [tree.node(index) for index in range(tree.node_count)]
     ids = [node.node_id for node in nodes]
     whose = {} if shopper is None else {"shopper": shopper}
-    documents = {node.node_id: _named_node(node, ids) for node in nodes}
+    try:
+        documents = {node.node_id: _named_node(node, ids) for node in nodes}
+    except IndexError as error:
+        raise TreeUnreadable(f"a way leads out of a tree of {len(ids)} nodes") from error
     return {"schema_version": 1, **whose, "root": ids[tree.root], "nodes": documents}
+
+
+def _shown_by(node: Node) -> tuple[PackedShown, ...]:
+    try:
+        return _shown_decoder.decode(node.experiences)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise TreeUnreadable(f"experiences of node {node.node_id}: {error}") from error
 
 
 def _array_of_node(node_id: str, node: NodeJson, index: dict[str, int]) -> list[Any]:
@@ -237,7 +244,7 @@ def _array_of_node(node_id: str, node: NodeJson, index: dict[str, int]) -> list[
 
 def _named_node(node: Node, ids: list[str]) -> dict[str, Any]:
     document: dict[str, Any] = {}
-    shown = _shown_decoder.decode(node.experiences)
+    shown = _shown_by(node)
     if shown:
         document["experiences"] = [named(experience) for experience in shown]
     if node.edges:

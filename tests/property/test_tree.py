@@ -85,6 +85,7 @@ def test_a_damaged_tree_is_unreadable_and_nothing_worse(document: Json, data: st
             tree.index_of(document["root"])
             for index in range(min(tree.node_count, 20)):
                 tree.experiences_of(tree.node(index))
+            to_json(damaged)
         except TreeUnreadable:
             continue
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from contextvars import Context
 
 from domain.errors import Fenced, PortError
 from domain.ports.event_log import Committed
@@ -85,7 +84,7 @@ class Broker:
         """Gives the flush that will make what is written by now durable; many callers share one."""
         if self._flushed is None:
             self._flushed = self._sky.loop.create_future()
-            self._sky.loop.call_later(self._sky.delay_s(), self._flush, context=Context())
+            self._sky.loop.outside(self._sky.delay_s(), self._flush)
         return self._flushed
 
     @staticmethod

@@ -119,8 +119,8 @@ class Chaos:
 
         def pause() -> None:
             process.pause()
-            self._system.loop.call_later(SILENT_S, silent)
-            self._system.loop.call_later(pause_s, self._wake, process)
+            self._system.loop.outside(SILENT_S, silent)
+            self._system.loop.outside(pause_s, self._wake, process)
 
         self._soon(process, f"paused for {pause_s} s", pause)
 
@@ -129,13 +129,13 @@ class Chaos:
             process = self._draw.choice(self._system.gateways)[0]
             process.pause()
             self._trace(f"{process.name} paused")
-            self._system.loop.call_later(self._draw.uniform(0.1, 5.0), self._wake, process)
+            self._system.loop.outside(self._draw.uniform(0.1, 5.0), self._wake, process)
 
     def _crash_broker(self) -> None:
         if not self._system.broker.is_down:
             self._trace("the broker goes down")
             self._system.broker.crash()
-            self._system.loop.call_later(self._draw.uniform(0.05, 1.5), self._system.broker.recover)
+            self._system.loop.outside(self._draw.uniform(0.05, 1.5), self._system.broker.recover)
 
     def _expel(self) -> None:
         members = self._system.broker.group.members

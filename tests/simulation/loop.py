@@ -122,6 +122,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Virtual seconds."""
         return self._now_s
 
+    def outside(self, delay_s: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """Calls something later on behalf of no process, whoever lives or dies meanwhile."""
+        return self.call_later(delay_s, callback, *args, context=Context())
+
     def put_back(self, handles: list[asyncio.Handle]) -> None:
         """Makes parked steps ready again."""
         self._ready.extend(handles)

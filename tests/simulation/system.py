@@ -80,7 +80,7 @@ class System:
 
         def died() -> None:
             self.gateways.remove(gateway)
-            self.loop.call_later(_RESTART_S, self.start_gateway)
+            self.loop.outside(_RESTART_S, self.start_gateway)
 
         process.on_death.append(died)
 
@@ -114,8 +114,8 @@ class System:
         def died() -> None:
             self.workers.pop(process.name, None)
             silent_s = self.sky.draw.choice((0.0, SILENT_S))
-            self.loop.call_later(silent_s, self.broker.group.leave, process.name)
-            self.loop.call_later(_RESTART_S, self.start_worker)
+            self.loop.outside(silent_s, self.broker.group.leave, process.name)
+            self.loop.outside(_RESTART_S, self.start_worker)
 
         process.on_death.append(died)
         process.start(work())

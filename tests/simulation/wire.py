@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable
-from contextvars import Context
 from typing import NamedTuple, TypeVar
 
 from domain.errors import PortError
@@ -117,7 +116,7 @@ class Wire:
                 torn()
             elif torn is not None and sky.strikes(weather.late):
                 how = "before (it comes late)"
-                sky.loop.call_later(sky.draw.uniform(0.001, 1.5), _late, effect, context=Context())
+                sky.loop.outside(sky.draw.uniform(0.001, 1.5), _late, effect)
             await self._break(what, how, crashes=crashes)
         result = effect()
         if crashes or fails:
