@@ -63,7 +63,7 @@ class Peek(NamedTuple):
 class Results:
     """Collects what the shoppers of a region answer during one `tell`; not shared beyond it."""
 
-    __slots__ = ("actors_made", "armed", "faults", "peeked", "records", "repeats", "snapshots")
+    __slots__ = ("actors_made", "armed", "faults", "peeked", "processed", "records", "repeats", "snapshots")
 
     def __init__(self) -> None:
         self.records: list[Decided | Failed] = []
@@ -71,6 +71,7 @@ class Results:
         self.faults: list[str] = []
         self.repeats = 0
         self.actors_made = 0
+        self.processed = 0
         self.snapshots: list[Shopper] = []
         self.peeked: list[Peek] = []
 
@@ -128,10 +129,11 @@ class TakeTree(Struct, frozen=True):
 
 
 class Deliver(Struct, frozen=True):
-    """Region → shopper: one event."""
+    """Region → shopper: one event; the shopper counts it in `results` when it is done."""
 
     token: int
     item: Item
+    results: Results
 
 
 class Forget(Struct, frozen=True):

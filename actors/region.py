@@ -78,9 +78,9 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
             else:
                 self.send(address, TakeTree(loaded.tree))
             self._tree_versions[key] = batch.tree_version
-        residents, token = self._residents, batch.token
+        residents, token, results = self._residents, batch.token, batch.results
         for item in batch.items:
-            self.send(residents[item.record.key], Deliver(token, item))
+            self.send(residents[item.record.key], Deliver(token, item, results))
 
     def _find_missing(self, question: Missing) -> None:
         """Sorts the keys that need a prefetch."""

@@ -97,19 +97,26 @@ class Residents:
         tree_version: int,
         now_s: float,
     ) -> Results:
-        """Tells the regions, and gives what came of it; records in the order of their events."""
-        split: dict[int, list[Item]] = {}
-        for item in items:
-            split.setdefault(_stripe_of(item.record.event.shopper_id), []).append(item)
+        """Tells the regions, and gives what came of it; records in the order of their events.
+
+        Raises:
+            RuntimeError: an actor failed outside what it catches. Its system only logs that, so it is noticed here:
+                going on would lose events.
+        """
         split_loaded: dict[int, dict[ShopperKey, Loaded]] = {}
         for key, one in loaded.items():
             split_loaded.setdefault(_stripe_of(key.shopper), {})[key] = one
+        split: dict[int, list[Item]] = {number: [] for number in split_loaded}
+        for item in items:
+            split.setdefault(_stripe_of(item.record.event.shopper_id), []).append(item)
         results = Results()
         for number, members in split.items():
             stripe = self._stripes[number]
             stripe.tell(Process(token, members, split_loaded.get(number, {}), tree_version, results))
             for item in members:
                 stripe.touch(item.record.key, now_s)
+        if results.processed != len(items):
+            raise RuntimeError(f"{len(items) - results.processed} of {len(items)} events were not processed")
         if len(split) > 1:
             results.records.sort(key=_position)
         self._freezer.made(results.actors_made)

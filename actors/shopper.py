@@ -34,10 +34,14 @@ class ShopperActor(Actor):  # type: ignore[misc]  # thespian is untyped
         if type(message) is Deliver:
             if resident is not None:
                 answer = resident.process(message.item, message.token)
+                message.results.processed += 1
                 if answer is not NOTHING:
                     self.send(sender, answer)
         elif type(message) is Activate:
-            self._resident = Resident(message.key, message.loaded)
+            self._resident = resident = Resident(message.key, message.loaded)
+            if resident.state is not None and resident.state.timer is not None:
+                # An owner before may have saved it after this one had read which timers to take over.
+                self.send(sender, Answer(armed=Armed(message.key, resident.state.timer.due_at_ms)))
         elif type(message) is TakeTree:
             if resident is not None:
                 resident.take_tree(message.tree)

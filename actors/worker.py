@@ -40,6 +40,7 @@ class Worker:
         self._worker_id = worker_id
         self._metrics = stores.metrics
         self._partitions: dict[int, Partition] = {}
+        self._fenced: set[int] = set()
         self._timers = Timers(stores, self._partitions)
         self._housekeeping = Housekeeping(stores, settings, self._partitions)
         self._stopping = asyncio.Event()
@@ -71,13 +72,18 @@ class Worker:
     async def _turn(self) -> None:
         """One round: poll, process, timers, housekeeping, and a checkpoint when it is time."""
         poll = await self._poll()
-        lost = [number for number, partition in self._partitions.items() if partition.is_lost]
-        for number in (*poll.lost, *lost):
+        fenced = self._fenced | {number for number, partition in self._partitions.items() if partition.is_lost}
+        self._fenced = set()
+        for number in (*poll.lost, *fenced):
             self._drop(number)
-        for number in poll.taken:
+        # Somebody slow may have become owner after this worker, of what is not theirs any more. They will not speak, so
+        # whoever still has the partition takes it again, and begins anew: what was polled of it meanwhile is too late.
+        again = fenced.difference(poll.lost, poll.taken)
+        for number in (*poll.taken, *sorted(again)):
             await self._take(number)
         for batch in poll.batches:
-            await self._process(batch)
+            if batch.partition not in again:
+                await self._process(batch)
         await self._timers.fire()
         self._passivate()
         self._metrics.timers_armed.set(len(self._timers))
@@ -97,6 +103,9 @@ class Worker:
 
     async def _take(self, number: int) -> None:
         """Takes a partition; a store that fails is tried again, since nobody else will."""
+        if self._saving is not None:
+            # What is still being saved is of an ownership before this one; its commit must not come after what is read.
+            await asyncio.wait((self._saving,))
         while not self._stopping.is_set():
             try:
                 self._partitions[number] = await take(number, self._worker_id, self._stores)
@@ -130,6 +139,7 @@ class Worker:
         except Fenced as error:
             _log.warning("partition lost", extra={"partition": batch.partition, "detail": str(error)})
             self._drop(batch.partition)
+            self._fenced.add(batch.partition)
             return
         finally:
             stopping.cancel()

@@ -60,8 +60,8 @@ _array = msgspec.json.Decoder(list[Raw])
 _any = msgspec.json.Decoder()
 
 _AT = r"(?: - at `(?P<at>\$.*)`)?"
-_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>.*)`" + _AT, re.DOTALL)
-_MISSING_FIELD = re.compile(r"Object missing required field `(?P<name>.*)`" + _AT)
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>.*?)`" + _AT, re.DOTALL)
+_MISSING_FIELD = re.compile(r"Object missing required field `(?P<name>.*?)`" + _AT)
 _OTHER = re.compile(r"(?P<detail>.*?)" + _AT, re.DOTALL)
 _QUOTED_VALUE = re.compile(r"^(Invalid (?:enum )?value) '.*'$", re.DOTALL)
 _TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{])|[\]}]', re.DOTALL)

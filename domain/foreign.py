@@ -19,13 +19,20 @@ _COUNT_MAX: Final = 10**9
 
 
 class Fields:
-    """One foreign object. An absent field, a null and an empty text are the same: nothing was said."""
+    """One foreign object. An absent field, a null and an empty text are the same: nothing was said.
 
-    __slots__ = ("path", "values")
+    Attributes:
+        values: its fields.
+        path: where it stands in the request.
+        dialect: our first name for a field → the vocabulary's, to say what is missing in the sender's own words.
+    """
 
-    def __init__(self, values: Mapping[str, object], path: str) -> None:
+    __slots__ = ("dialect", "path", "values")
+
+    def __init__(self, values: Mapping[str, object], path: str, dialect: Mapping[str, str] | None = None) -> None:
         self.values = values
         self.path = path
+        self.dialect = dialect or {}
 
     def find(self, *names: str) -> tuple[str, object]:
         """Gives path and value of the first field that says something, else the first path and None."""
@@ -37,7 +44,8 @@ class Fields:
 
     def missing(self, *names: str) -> Fault:
         """Gives the fault that none of these fields says anything."""
-        return Fault("missing_field", f"one of these is required: {', '.join(names)}", step(self.path, names[0]))
+        name = self.dialect.get(names[0], names[0])
+        return Fault("missing_field", f"one of these is required: {', '.join(names)}", step(self.path, name))
 
     def identifier(self, *names: str) -> str | None:
         """Reads an identifier of 1-128 printable characters; whole numbers count as their digits."""
@@ -117,10 +125,10 @@ class Fields:
         """Gives the object in a field; an empty one if nothing is there."""
         path, value = self.find(name)
         if value is None:
-            return Fields({}, path)
+            return Fields({}, path, self.dialect)
         if not isinstance(value, dict):
             raise Fault("invalid_value", "this is an object", path)
-        return Fields(value, path)
+        return Fields(value, path, self.dialect)
 
     def parts(self, *names: str, length_max: int) -> tuple[Fields, ...]:
         """Gives the objects of a list; none if nothing is there."""
@@ -134,7 +142,7 @@ class Fields:
         for index, inner in enumerate(value):
             if not isinstance(inner, dict):
                 raise Fault("invalid_value", "this is an object", f"{path}[{index}]")
-        return tuple(Fields(inner, f"{path}[{index}]") for index, inner in enumerate(value))
+        return tuple(Fields(inner, f"{path}[{index}]", self.dialect) for index, inner in enumerate(value))
 
 
 def normalised(name: str) -> str:

@@ -37,6 +37,12 @@ SHOPPER: Final = ("user_id", "client_id", "app_instance_id")
 ENVELOPE: Final = (*SHOPPER, "timestamp_micros", "consent", "non_personalized_ads")
 """What is read of a payload besides its events."""
 TIMESTAMP: Final = "timestamp_micros"
+DIALECT: Final[Mapping[str, str]] = {
+    "product_id": "item_id",
+    "order_id": "transaction_id",
+    "query": "search_term",
+    "revenue": "value",
+}
 _TIMESTAMP_MAX: Final = 253_402_300_799_999_999
 
 EVENTS: Final[Mapping[str, Reading]] = {
@@ -78,7 +84,7 @@ def translate(event: Fields, payload: Fields, index: int, *, received_at_ms: int
     """Turns an event of a GA4 payload into our events.
 
     Args:
-        event: the decoded event; JSON fractions as Decimal.
+        event: the decoded event, in GA4's dialect; JSON fractions as Decimal.
         payload: the envelope round it.
         index: its place in the payload.
         received_at_ms: stands in for a missing timestamp.

@@ -128,12 +128,11 @@ def _read_one(raw: Raw, error: Exception | None, index: int, envelope: Envelope,
         return _rejected(_event_id(json), unreadable(json), path)
     if not isinstance(value, dict):
         return Rejected(None, "invalid_value", "an event is an object", path)
-    fields = Fields(value, path)
-    call = value.get("type")
     if error is None or is_ga4(value, envelope.payload):
-        return _read_ga4(fields, index, envelope, arrival)
+        return _read_ga4(Fields(value, path, ga4.DIALECT), index, envelope, arrival)
+    call = value.get("type")
     if isinstance(call, str) and call in segment.CALLS:
-        return _read_segment(fields, envelope, arrival)
+        return _read_segment(Fields(value, path), envelope, arrival)
     return _rejected(_event_id(json), of_event(json, error), path)
 
 

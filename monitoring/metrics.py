@@ -40,6 +40,17 @@ class GatewayMetrics:
             buckets=LATENCY_S,
             registry=registry,
         )
+        self.waits_refused = Counter(
+            "hotbasket_waits_refused",
+            "Requests answered without the wait they asked for: too many wait",
+            registry=registry,
+        )
+        self.recent_evicted = Counter(
+            "hotbasket_recent_evicted", "Experiences that left a gateway's full memory early", registry=registry
+        )
+        self.gateway_errors = Counter(
+            "hotbasket_gateway_errors", "Errors at the gateway's edge, by what failed", ["what"], registry=registry
+        )
 
 
 class WorkerMetrics:

@@ -92,8 +92,7 @@ async def saturate(url: str, key: str, connections: int, seconds: float) -> dict
     events = Events(parts.netloc, key)
     counts = Counts()
     made = [
-        (await loop.create_connection(lambda: Connection(events, counts), host, port))[1]
-        for _ in range(connections)
+        (await loop.create_connection(lambda: Connection(events, counts), host, port))[1] for _ in range(connections)
     ]
     await asyncio.sleep(seconds / 5)
     before, start_s = counts.answers, time.perf_counter()

@@ -62,17 +62,17 @@ def test_an_experience_reaches_the_listener_and_is_reported_shown(visit: Visit) 
 def test_a_new_page_shows_what_is_still_open_and_what_was_decided_meanwhile(visit: Visit) -> None:
     """The next page resumes after the last position: unchanged slots reappear, replaced ones never do."""
     page = visit.listening()
-    visit.collector.push(sent("x-1", "1"), sent("y-1", "2", "footer"))
-    visit.until(lambda: len(reported(visit, "ExperienceShown")) == 2)
+    visit.collector.push(sent("x-1", "1"), sent("y-1", "2", "footer"), sent("z-1", "3", "side"))
+    visit.until(lambda: len(reported(visit, "ExperienceShown")) == 3)
     page.goto("about:blank")
     visit.until(lambda: not visit.collector.open_streams)
-    visit.collector.opening = [sent("x-2", "3")]
+    visit.collector.opening = [sent("x-2", "4"), sent("y-2", "5", "footer")]
     visit.listening(page)
-    visit.until(lambda: len(visit.seen(page)) == 2)
-    assert {"x-2", "y-1"} == set(visit.seen(page))
-    assert "2" == visit.collector.streams[-1].position
-    visit.until(lambda: len(reported(visit, "ExperienceShown")) == 3)
-    assert ["x-1", "y-1", "x-2"] == reported(visit, "ExperienceShown")
+    visit.until(lambda: len(visit.seen(page)) == 3)
+    assert ["x-2", "y-2", "z-1"] == visit.seen(page)
+    assert "3" == visit.collector.streams[-1].position
+    visit.until(lambda: len(reported(visit, "ExperienceShown")) == 5)
+    assert ["x-1", "y-1", "z-1", "x-2", "y-2"] == reported(visit, "ExperienceShown")
 
 
 def test_an_unreachable_stream_does_not_hide_what_is_open(visit: Visit) -> None:
@@ -126,6 +126,15 @@ def test_a_clock_set_forward_or_behind_shows_nothing_expired(visit: Visit) -> No
     visit.collector.push(sent("x-2", "2"), sent("y-1", "3", "footer", ttl_s=1))
     visit.until(lambda: "y-1" in visit.gone(page))
     assert (["x-1", "x-2", "y-1"], ["x-1", "y-1"]) == (visit.seen(page), visit.gone(page))
+
+
+def test_a_clock_set_back_prolongs_nothing(visit: Visit) -> None:
+    """An experience leaves when its time is over, whatever the wall clock says by then."""
+    page = visit.listening()
+    visit.collector.push(sent("x-1", "1", ttl_s=2))
+    visit.until(lambda: visit.seen(page))
+    page.evaluate(JUMP, -3600_000)
+    visit.until(lambda: visit.gone(page))
 
 
 def test_the_end_of_a_token_renews_it(visit: Visit) -> None:
@@ -255,6 +264,19 @@ def test_another_shopper_sees_nothing_of_the_first(visit: Visit) -> None:
     visit.emptied(page)
     assert [] == reported(visit, "ExperienceClicked")
     assert [] == page.evaluate("() => Object.keys(localStorage).filter((key) => key.includes('.s.'))")
+
+
+def test_the_next_page_of_another_shopper_knows_nothing_of_the_first(visit: Visit) -> None:
+    """Without a log-out in between, the other shopper's page neither shows nor keeps what was the first one's."""
+    page = visit.listening()
+    visit.collector.push(sent("x-1", "1"))
+    visit.until(lambda: page.evaluate(STATE).get("slots"))
+    page.goto("about:blank")
+    visit.until(lambda: not visit.collector.open_streams)
+    visit.listening(page, shopper="c-2")
+    visit.collector.push(sent("y-1", "2"))
+    visit.until(lambda: visit.seen(page))
+    assert (["y-1"], {}) == (visit.seen(page), page.evaluate(STATE))
 
 
 def test_a_logout_reaches_every_tab(visit: Visit) -> None:

@@ -30,7 +30,7 @@ def environment(**more: str) -> dict[str, str]:
 def hotbasket(*arguments: str | Path, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "deploy", *arguments],
+        [sys.executable, "-m", "deploy.cli", *arguments],
         env=environment(**more),
         cwd=cwd,
         capture_output=True,
@@ -60,7 +60,7 @@ class Running:
         self.output = data.parent / f"{data.name}-output-{time.monotonic_ns()}.txt"
         with self.output.open("wb") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "deploy", "run", "--data", str(data), "--port", "0", *arguments],
+                [sys.executable, "-m", "deploy.cli", "run", "--data", str(data), "--port", "0", *arguments],
                 env=environment(**more),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,

@@ -80,14 +80,14 @@ class Chaos:
         theirs = [key.shopper for key in self._keys if key.retailer_id == retailer_id]
         whose = self._draw.choice([DEFAULT, *theirs])
         tree = draw_tree(self._draw)
-        generation = self._system.shelf.push(retailer_id, [(whose, damage(self._draw, tree) if damaged else tree)])
+        generation = self._system.push(retailer_id, [(whose, damage(self._draw, tree) if damaged else tree)])
         self._trace(f"push {'a damaged' if damaged else 'a'} tree of {retailer_id}/{whose[:8]}, {generation}")
 
     def mend(self) -> None:
         """Pushes whole trees for everybody."""
         for retailer_id in RETAILERS:
             owners = [DEFAULT, *(key.shopper for key in self._keys if key.retailer_id == retailer_id)]
-            self._system.shelf.push(retailer_id, [(whose, draw_tree(self._draw)) for whose in owners])
+            self._system.push(retailer_id, [(whose, draw_tree(self._draw)) for whose in owners])
 
     def request_replays(self) -> None:
         """Asks for a replay of everything that failed."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.decide import decide, read_told
+from domain.decide import read_told
 from domain.events import IdleElapsed
-from domain.fold import apply
 from domain.ids import Position, ShopperKey
-from domain.records import Decided, Failed, Record, decode_experience_record, decode_record
+from domain.records import Failed, Record, decode_experience_record, decode_record
 from domain.shopper import Shopper, decode
 from tests.simulation.client import Client
 from tests.simulation.event_log import EPOCH
 from tests.simulation.expected import Expected, Heard, expect, hear
+from tests.simulation.oracle import Oracle
 from tests.simulation.shop import hash_of
 from tests.simulation.system import System
 
@@ -31,6 +31,9 @@ def check(system: System, clients: Sequence[Client], *, garbage: int, jumps: boo
         heard = hear([(offset, decode_experience_record(row)) for offset, row in topic.rows[: topic.durable]])
         faults += [f"partition {number}: {fault}" for fault in heard.faults]
         faults += _processed(system, number, records[number], heard)
+        oracle = Oracle(number, system.pushes, heard)
+        oracle.replay(records[number])
+        faults += [f"partition {number}: {fault}" for fault in oracle.faults]
         expected |= expect(records[number], heard)
     faults += _states(system, expected, jumps=jumps)
     unreadable = sum(failure.reason == "undecodable" for failure in system.shelf.failures.values())
@@ -137,5 +140,3 @@ def _of_expected(shopper: Expected) -> dict[str, object]:
         "decisions": shopper.decisions,
     }
 
-
-_ = (apply, decide, Decided)

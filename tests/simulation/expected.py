@@ -45,6 +45,7 @@ class Expected:
     decisions: list[str] = field(default_factory=list)
     seen: deque[Any] = field(default_factory=lambda: deque(maxlen=128))
     last_outside: Any = None
+    waits: bool = False
 
     def fold(self, record: Record, said: Decided | None) -> None:
         """Takes one event, and what the experience log says of it."""
@@ -52,8 +53,9 @@ class Expected:
         if event.event_id in self.seen:
             return
         if isinstance(event, IdleElapsed):
-            if event.after_event_id != self.last_outside or event.node_id != self.node_id:
+            if event.after_event_id != self.last_outside or event.node_id != self.node_id or not self.waits:
                 return
+            self.waits = False
             self.clock_ms = max(self.clock_ms, record.event_time_ms)
         else:
             self.last_outside = event.event_id
@@ -115,6 +117,7 @@ class Expected:
             line.price_minor, line.currency = known.price_minor, known.currency
 
     def _take_over(self, said: Decided) -> None:
+        self.waits = said.idle_s > 0
         self.generation, self.node_id = said.generation, said.node_id
         for slot, (shown, _, _) in tuple(self.slots.items()):
             if shown in said.dismissals:

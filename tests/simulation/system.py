@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from actors.partition import Stores
 from actors.worker import Worker
 from adapters.settings import Settings
+from domain.ids import ShopperKey
+from domain.ports.tree_store import StoredTree
 from monitoring.metrics import Metrics
 from tests.simulation.broker import Broker
 from tests.simulation.client import Reply
@@ -17,6 +20,7 @@ from tests.simulation.door import Door
 from tests.simulation.event_log import SimulatedEventLog
 from tests.simulation.experience_log import SimulatedExperienceLog
 from tests.simulation.loop import Process, VirtualLoop
+from tests.simulation.oracle import Push
 from tests.simulation.stores import Shelf, SimulatedFailedEvents, SimulatedSnapshots, SimulatedTrees
 from tests.simulation.wire import Sky, Wire
 
@@ -32,6 +36,7 @@ class System:
     Attributes:
         processes: every process that ever was.
         gateways: those that take requests now.
+        pushes: every tree that was ever pushed.
         workers: the worker in each running process, by the process's name.
     """
 
@@ -52,6 +57,7 @@ class System:
         self.workers: dict[str, tuple[Process, Worker]] = {}
         self.clocks: dict[str, SimulatedClock] = {}
         self.failures: list[str] = []
+        self.pushes: list[Push] = []
         self._refuses = partitions == 1 and draw.random() < 0.5
         self._numbers: dict[str, int] = {}
         self._is_over = False
@@ -119,6 +125,14 @@ class System:
 
         process.on_death.append(died)
         process.start(work())
+
+    def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
+        """Makes trees visible, and notes which events came before."""
+        generation = self.shelf.push(retailer_id, trees)
+        ends = tuple(topic.end for topic in self.broker.events)
+        for whose, blob in trees:
+            self.pushes.append(Push(ShopperKey(retailer_id, whose), StoredTree(generation, blob), ends))
+        return generation
 
     async def post(self, retailer_id: str, document: dict[str, Any], wait_s: float) -> Reply | None:
         """Carries a request to a gateway and its answer back; None where the answer is lost."""

@@ -191,7 +191,7 @@ def test_good_escapes_survive_a_bad_neighbour(escape: str) -> None:
 
 def test_path_of_a_long_name_is_cut() -> None:
     """A field with a name of 10,000 characters does not come back in full."""
-    found = outcome(event(**{"x" * 10_000: 1}))
+    found = outcome(event() | {"x" * 10_000: 1})
     assert isinstance(found, Rejected)
     assert "$." + "x" * 64 == found.path
 

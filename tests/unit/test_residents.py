@@ -172,3 +172,11 @@ def test_states_are_out_of_the_collectors_sight() -> None:
     tell(residents, [pasta(a, 0)], nobody(a))
     state = residents.snapshots([a])[0]
     assert [part for part in (state, state.basket, state.last, state.session) if gc.is_tracked(part)] == []
+
+
+def test_an_event_that_no_actor_processed_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
+    """An actor system only logs what fails inside it; the worker must not go on as if nothing were missing."""
+    residents = Residents()
+    with pytest.raises(RuntimeError, match="1 of 1 events were not processed"):
+        tell(residents, [pasta(key("not loaded"), 0)], {})
+    assert "Failure of Actor" in caplog.text

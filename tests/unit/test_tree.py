@@ -133,3 +133,13 @@ def test_an_encoded_tree_has_at_most_64_kb() -> None:
     document["nodes"]["sauce"]["experiences"] = [shown] * 35
     with pytest.raises(Refused, match=r"^\$: [0-9,]+ bytes encoded, at most 65,536"):
         encode(msgspec.convert(document, TreeJson))
+
+
+def test_without_a_ttl_an_experience_lasts_half_an_hour() -> None:
+    """The default is the tree's own: what was pushed without stays without."""
+    document = example()
+    del document["nodes"]["nudge"]["experiences"][0]["ttl_s"]
+    blob = encode(read_tree(document)[1])
+    tree = Tree(blob, 1)
+    assert [1_800] == [shown.ttl_s for shown in tree.experiences_of(tree.node(2))]
+    assert document == to_json(blob, "c-1842")

@@ -360,3 +360,10 @@ def test_64_kb_as_json_and_no_more() -> None:
         fault.startswith("$: ") and fault.endswith("bytes as JSON, at most 65,536; show less, or on fewer nodes")
         for fault in faults_of(document)
     ]
+
+
+def test_many_ways_through_shared_children_are_walked_once() -> None:
+    """A ladder of 60 rungs has 2⁶⁰ ways from top to bottom; none of them comes round, and reading it ends."""
+    nodes: Json = {f"n{at}": {"edges": [{"to": f"n{at + 1}", "when": VISITS}] * 2} for at in range(60)}
+    document = {"schema_version": 1, "shopper": "default", "root": "n0", "nodes": {**nodes, "n60": {}}}
+    assert read_tree(document)[0] == "default"

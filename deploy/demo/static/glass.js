@@ -1,0 +1,176 @@
+/**
+ * The panel behind the glass: events as they leave, the basket and the tree as hotbasket knows them, each experience
+ * with its milliseconds, and why. The shop works without it; it asks the shop's own server, never hotbasket.
+ */
+import {el} from './dom.js';
+import {conditionText, fieldsOf, glassWord, number, seenText} from './glass_words.js';
+import {nameOf, product} from './goods.js';
+import {consented, onAct, shopper, space} from './session.js';
+import {drawTree, lightTree} from './tree_view.js';
+import {forgetWire, noteAction, now, onWire, page, sentEvent, wire} from './wire.js';
+import {money} from './words.js';
+
+const POLL_MS = 1000;
+const SOON_MS = [60, 400, 1100];
+const OPEN_KEY = 'demo.glass';
+const ROWS = 12;
+
+const panel = document.getElementById('glass');
+const parts = Object.fromEntries(['state', 'events', 'basket', 'tree', 'experiences', 'why', 'crowd'].map((name) => [name, el(`div.glass-${name}`)]));
+/** @type {{id: string, kind: string, slot: string, node: string, ms: number, note: string}[]} */ let arrivals = [];
+/** Node ids since the root. @type {string[]} */ let trail = [];
+let known = null;
+let generation = -1;
+let drawing = null;
+let asking = false;
+
+export function startGlass() {
+  arrivals = stored('arrivals');
+  trail = stored('trail');
+  const section = (word, part) => el('section', {'aria-labelledby': `glass-${word}`}, el('h3', {id: `glass-${word}`}, glassWord(word)), part);
+  panel.append(
+    el('div.glass-head', {}, el('h2', {id: 'glass-title'}, glassWord('title')), parts.state),
+    section('events', parts.events), section('basket', parts.basket), section('tree', parts.tree),
+    section('experiences', parts.experiences), section('why', parts.why), parts.crowd);
+  for (const part of Object.values(parts)) if (part !== parts.tree) part.tabIndex = -1;
+  startToggle();
+  onAct((event) => noteAction(event, consented() === 'granted' ? 'waiting' : 'held'));
+  onWire((settled) => { drawEvents(); if (settled) askSoon(); });
+  window.hotbasket.on('experience', (experience) => { arrived(experience); return false; });
+  for (const change of ['online', 'offline']) window.addEventListener(change, drawState);
+  setInterval(ask, POLL_MS);
+  drawGlass();
+}
+
+/** Draws everything again; consent may have changed. */
+export function drawGlass() {
+  if (consented() === 'denied') { arrivals = []; trail = []; known = null; keep(); forgetWire(); }
+  drawState();
+  drawEvents();
+  drawExperiences();
+  drawKnown();
+  askSoon();
+}
+
+function startToggle() {
+  const toggle = document.getElementById('glass-toggle');
+  const apply = (open) => {
+    document.body.classList.toggle('glass-open', open);
+    toggle.setAttribute('aria-expanded', String(open));
+  };
+  const wide = matchMedia('(min-width: 1100px)').matches;
+  apply(wide && localStorage.getItem(OPEN_KEY) !== 'closed');
+  toggle.addEventListener('click', () => {
+    const open = !document.body.classList.contains('glass-open');
+    localStorage.setItem(OPEN_KEY, open ? 'open' : 'closed');
+    apply(open);
+    askSoon();
+  });
+}
+
+function stored(name) { return JSON.parse(sessionStorage.getItem(`${space()}.${name}`) || '[]'); }
+function keep() {
+  sessionStorage.setItem(`${space()}.arrivals`, JSON.stringify(arrivals));
+  sessionStorage.setItem(`${space()}.trail`, JSON.stringify(trail));
+}
+
+// ---- what hotbasket knows
+
+function askSoon() {
+  for (const ms of SOON_MS) setTimeout(ask, ms);
+}
+
+async function ask() {
+  const open = document.body.classList.contains('glass-open') && document.visibilityState === 'visible';
+  if (asking || !open || consented() !== 'granted' || !navigator.onLine) return;
+  asking = true;
+  try {
+    const query = new URLSearchParams({shopper, generation: String(generation)});
+    const answer = await fetch(`/demo/glass?${query}`);
+    if (answer.ok) take(await answer.json());
+  } catch { /* the server is away; the next poll tells */ } finally { asking = false; }
+}
+
+function take({shopper: view, tree, crowd}) {
+  known = view;
+  if (tree) {
+    generation = tree.generation;
+    drawing = drawTree(tree);
+    parts.tree.replaceChildren(drawing);
+    if (!trail.every((id) => id in tree.nodes)) trail = [];
+    trail = trail.length ? trail : [tree.root];
+  }
+  if (view && view.tree.node_id) walk(view);
+  drawKnown();
+  parts.crowd.textContent = crowd ? glassWord('crowd', {...crowd, events: number(crowd.events), experiences: number(crowd.experiences)}) : '';
+}
+
+/** Extends the trail to where the shopper stands; the newest decision knows the way if it led there. */
+function walk({tree, decisions}) {
+  const here = tree.node_id;
+  if (trail[trail.length - 1] === here) return;
+  const path = decisions.length ? decisions[0].path : [];
+  const start = trail.indexOf(path[0]);
+  if (path[path.length - 1] === here) trail = [...trail.slice(0, start < 0 ? 0 : start), ...path];
+  else trail = trail.includes(here) ? trail.slice(0, trail.indexOf(here) + 1) : [...trail, here];
+  keep();
+}
+
+function drawKnown() {
+  if (drawing) lightTree(drawing, trail, glassWord('node', {node: trail[trail.length - 1] || '–'}));
+  const lines = known ? known.basket.lines : [];
+  parts.basket.replaceChildren(...(lines.length ? [
+    el('ul', {}, ...lines.map((line) => el('li', {}, el('span', {}, nameOf(product(line.product_id) || {name: {fr: line.product_id, en: line.product_id}})),
+      el('b', {}, `× ${line.quantity}`)))),
+    el('p', {}, el('b', {}, money(known.basket.total_minor)), known.as_of ? ` ${glassWord('asOf', {time: known.as_of.slice(11, 19)})}` : ''),
+  ] : [el('p.none', {}, known ? glassWord('empty') : consented() === 'granted' ? glassWord('unknown') : '–')]));
+  drawWhy();
+}
+
+function drawWhy() {
+  const decision = known && known.decisions[0];
+  if (!decision) { parts.why.replaceChildren(el('p.none', {}, glassWord('noWhy'))); return; }
+  const {path, why, kind} = decision;
+  parts.why.replaceChildren(
+    el('p.path', {}, el(`i.dot.${kind}`), ...path.flatMap((id, at) => [at ? ' → ' : '', el(at === path.length - 1 ? 'b' : 'span', {}, id)])),
+    el('ul', {}, ...(why.length ? [...why].sort((one, other) => other.held - one.held).map((one) => el(one.held ? 'li.held' : 'li', {},
+      el('span', {}, conditionText(one.condition)), el('code', {}, seenText(one)))) : [el('li.held', {}, el('span', {}, glassWord('idle')))])));
+}
+
+// ---- what happens in this page
+
+function drawState() {
+  const consent = consented();
+  const word = consent === 'denied' ? 'denied' : consent !== 'granted' ? 'asked' : navigator.onLine ? 'online' : 'offline';
+  parts.state.className = `glass-state ${word}`;
+  parts.state.textContent = glassWord(word);
+}
+
+function drawEvents() {
+  const rows = wire().slice(0, ROWS).map(({type, event, status, ms}) => el(`li.${status}`, {'data-status': status},
+    el('b', {}, type), el('span', {}, fieldsOf(event)), el('code', {}, status === 'stored' ? `${Math.max(1, Math.round(ms))} ms` : status)));
+  parts.events.replaceChildren(rows.length ? el('ul', {}, ...rows) : el('p.none', {}, glassWord('noEvents')));
+}
+
+function arrived(experience) {
+  const {experience_id: id, kind, slot, node_id: node, trigger_event_id: trigger} = experience;
+  if (arrivals.some((one) => one.id === id)) return;
+  const cause = sentEvent(trigger);
+  const row = {id, kind, slot, node, ms: 0, note: !cause ? glassWord('timer') : cause.page === page ? '' : glassWord('later')};
+  arrivals = [row, ...arrivals].slice(0, ROWS);
+  if (pathEnd() !== node && kind !== 'basket_tension') { trail = trail.includes(node) ? trail : [...trail, node]; }
+  requestAnimationFrame(() => {
+    if (cause) row.ms = now() - cause.sent;
+    keep();
+    drawExperiences();
+    drawKnown();
+    askSoon();
+  });
+}
+const pathEnd = () => trail[trail.length - 1];
+
+function drawExperiences() {
+  const rows = arrivals.map(({kind, slot, node, ms, note}) => el('li', {'data-kind': kind}, el(`i.dot.${kind}`),
+    el('b', {}, kind.replace('_', ' ')), el('span', {}, `${slot} · ${node}`), el('code', {}, note || `${Math.max(1, Math.round(ms))} ms`)));
+  parts.experiences.replaceChildren(rows.length ? el('ul', {}, ...rows) : el('p.none', {}, glassWord('noExperiences')));
+}

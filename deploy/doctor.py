@@ -1,0 +1,211 @@
+"""`hotbasket doctor`: looks at everything that the embedded system stands on and says what is wrong and the cure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import httpx
+import typer
+
+from adapters.settings import load_settings
+from deploy.listeners import listen
+from deploy.options import DATA, Data, Json, document, progress, say
+from domain.errors import HotbasketError, Refused
+
+LIBRARIES = ("httptools", "msgspec", "prometheus-client", "starlette", "thespian", "typer", "uvicorn", "uvloop")
+FREE_BYTES_MIN = 1 << 30
+FSYNC_S_MAX = 0.05
+FSYNC_TRIES = 20
+
+
+class Finding(NamedTuple):
+    """What one check found.
+
+    Attributes:
+        check: its name.
+        good: whether all is well.
+        detail: what was seen.
+        cure: what to do; empty where all is well.
+    """
+
+    check: str
+    good: bool
+    detail: str
+    cure: str = ""
+
+
+def doctor(
+    data: Data = DATA,
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Public port to look at.")] = 8080,
+    host: Annotated[str, typer.Option("--host", help="Address to look at.")] = "127.0.0.1",
+    as_json: Json = False,
+) -> None:
+    """Check everything that `hotbasket run` needs, beside a running system or before one; it changes nothing.
+
+    Each fault comes with its cure. The exit code is 1 if there is a fault.
+
+    Example: hotbasket doctor --data ./data
+    """
+    findings = []
+    checks = _checks(data, host, port)
+    with progress("checks") as bar:
+        for check in bar.track(checks, description="doctor"):
+            findings += check()
+    if as_json:
+        document({"good": all(one.good for one in findings), "checks": [one._asdict() for one in findings]})
+    else:
+        for one in findings:
+            say(f"{'good' if one.good else 'BAD '}  {one.check}: {one.detail}" + (f"; {one.cure}" if one.cure else ""))
+    faults = sum(not one.good for one in findings)
+    if faults:
+        raise Refused(f"{faults} of {len(findings)} checks found a fault: {', '.join(o.check for o in findings if not o.good)}")
+
+
+def _checks(data: Path, host: str, port: int) -> list[Callable[[], list[Finding]]]:
+    return [
+        lambda: [python()],
+        lambda: list(libraries()),
+        lambda: list(settings()),
+        lambda: [directory(data)],
+        lambda: [disk(data)],
+        lambda: [fsync(data)],
+        lambda: [public_port(host, port)],
+        lambda: [metrics_port()],
+    ]
+
+
+def python() -> Finding:
+    """Looks at the interpreter."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info >= (3, 11)
+    return Finding("python", good, f"{found} at {sys.executable}", "" if good else "install Python 3.11 or newer")
+
+
+def libraries() -> Iterator[Finding]:
+    """Looks at the libraries that a running system loads."""
+    found, missing = [], []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield Finding("libraries", False, f"{', '.join(missing)} not installed", "install hotbasket again")
+    else:
+        yield Finding("libraries", True, ", ".join(found))
+
+
+def settings() -> Iterator[Finding]:
+    """Looks at the environment variables."""
+    try:
+        load_settings()
+    except Refused as refusal:
+        for fault in refusal.faults:
+            yield Finding("settings", False, fault, "correct the variable")
+    else:
+        yield Finding("settings", True, "every HOTBASKET_ variable is in its bounds")
+
+
+def directory(data: Path) -> Finding:
+    """Looks at the data directory."""
+    if not data.exists():
+        return Finding("directory", True, f"{data} is not there yet; hotbasket run makes it")
+    if not data.is_dir():
+        return Finding("directory", False, f"{data} is no directory", "name another --data")
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        return Finding("directory", False, f"{data} can't be read and written", f"give this user the rights: chmod u+rwx {data}")
+    return Finding("directory", True, f"{data} can be read and written")
+
+
+def disk(data: Path) -> Finding:
+    """Looks at the space left where the data lies."""
+    free = shutil.disk_usage(_existing(data)).free
+    good = free >= FREE_BYTES_MIN
+    detail = f"{free / (1 << 30):.1f} GiB free"
+    return Finding("disk", good, detail, "" if good else "free at least 1 GiB; a full disk refuses events with 503")
+
+
+def fsync(data: Path) -> Finding:
+    """Measures how long the disk takes to keep what it was given: every acknowledged event waits for that once."""
+    taken = []
+    try:
+        with tempfile.TemporaryFile(dir=_existing(data)) as file:
+            for _ in range(FSYNC_TRIES):
+                file.write(b"x" * 4_096)
+                file.flush()
+                before = time.perf_counter()
+                os.fsync(file.fileno())
+                taken.append(time.perf_counter() - before)
+    except OSError as error:
+        return Finding("fsync", False, f"can't write below {data}: {error.strerror}", "give this user the rights")
+    median_s = statistics.median(taken)
+    good = median_s <= FSYNC_S_MAX
+    detail = f"{median_s * 1_000:.2f} ms (median of {FSYNC_TRIES}), {max(taken) * 1_000:.2f} ms at most"
+    return Finding("fsync", good, detail, "" if good else "put the data on a local disk, best an SSD")
+
+
+def public_port(host: str, port: int) -> Finding:
+    """Looks whether the public port is free, or ours."""
+    taken = _taken(host, port)
+    if taken is None:
+        return Finding("port", True, f"{port} of {host} is free")
+    answer = _get(f"http://{_in_url(host)}:{port}/health/ready")
+    if answer is not None and answer.status_code in (200, 503) and _get(f"http://{_in_url(host)}:{port}/tracker.js"):
+        ready = "is ready" if answer.status_code == 200 else "is not ready yet"
+        return Finding("port", True, f"{port} of {host} is taken by a hotbasket that {ready}")
+    return Finding("port", False, taken, "end what uses it, or choose another with --port")
+
+
+def metrics_port() -> Finding:
+    """Looks whether the metrics port is free, or ours."""
+    try:
+        port = load_settings().metrics_port
+    except HotbasketError:
+        return Finding("metrics port", False, "unknown, since the settings have faults", "correct the settings first")
+    if port == 0:
+        return Finding("metrics port", True, "any free one")
+    taken = _taken("127.0.0.1", port)
+    if taken is None:
+        return Finding("metrics port", True, f"{port} is free")
+    answer = _get(f"http://127.0.0.1:{port}/metrics")
+    if answer is not None and "hotbasket_" in answer.text:
+        return Finding("metrics port", True, f"{port} is taken by a running hotbasket")
+    return Finding("metrics port", False, taken, "end what uses it, or set HOTBASKET_METRICS_PORT")
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    return next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.is_dir())
+
+
+def _taken(host: str, port: int) -> str | None:
+    """Why nobody can listen there now, or None."""
+    try:
+        listener: socket.socket = listen(host, port, "")
+    except Refused as refusal:
+        return str(refusal).rstrip(" :;")
+    listener.close()
+    return None
+
+
+def _get(url: str) -> httpx.Response | None:
+    try:
+        return httpx.get(url, timeout=2.0, trust_env=False)
+    except httpx.HTTPError:
+        return None
+
+
+def _in_url(host: str) -> str:
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - asked, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

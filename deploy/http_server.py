@@ -1,0 +1,57 @@
+"""The HTTP server around a gateway: which settings it has, and how it is told to stop; used by every entry point."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from uvicorn._types import ASGIApplication
+
+from adapters.settings import Settings
+
+BACKLOG = 2_048
+KEEP_ALIVE_S = 75
+"""Longer than browsers and load balancers keep an unused connection, so that they close it, not we under a request."""
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn, with the signals left to the entry point, which has more to stop than the server."""
+
+    def __init__(self, app: ASGIApplication, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                loop="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=max(1, round(settings.drain_s)),
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # a generator is an iterator
+        """Takes no signal."""
+        yield
+
+    async def serve_on(self, listener: socket.socket) -> None:
+        """Serves a listening socket until `stop`."""
+        await self.serve(sockets=[listener])
+
+    async def wait_until_started(self) -> None:
+        """Returns when requests are taken."""
+        while not self.started:  # noqa: ASYNC110 - uvicorn tells it by this flag alone
+            await asyncio.sleep(0.005)
+
+    def stop(self) -> None:
+        """Takes no new connection, finishes requests in hand, then lets `serve_on` return."""
+        self.should_exit = True

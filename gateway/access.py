@@ -1,0 +1,236 @@
+"""Who may do what: keys, origins and CORS, as the control data in force say; asked first by every route."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode
+from binascii import Error as NotBase64
+from typing import Final
+from urllib.parse import parse_qs
+
+from adapters.settings import Settings
+from domain.door import Door
+from domain.errors import PortError
+from domain.ports.retailers import Control, Grant
+from gateway.answers import Headers, Refusal
+from gateway.body import RequestHeaders
+from gateway.rates import Bucket
+from gateway.stores import Keys, Stores
+
+_REMEMBERED_MAX: Final = 4_096
+"""Spellings of keys and origins remembered; one key may be spelled in many ways."""
+_CHALLENGE: Final[Headers] = ((b"www-authenticate", b'Basic realm="hotbasket", charset="UTF-8"'),)
+_PREFLIGHT: Final[Headers] = (
+    (b"access-control-allow-methods", b"GET, POST"),
+    (
+        b"access-control-allow-headers",
+        b"authorization, content-type, content-encoding, prefer, x-hotbasket-subscription, traceparent",
+    ),
+    (b"access-control-max-age", b"7200"),
+)
+
+
+class Access:
+    """What one key opens, with all that its requests need.
+
+    Attributes:
+        grant: the retailer and the scope.
+        door: the retailer's rules for events.
+        is_secret: whether this is the secret key.
+        bucket: its share of events a second.
+    """
+
+    __slots__ = ("bucket", "door", "grant", "is_secret")
+
+    def __init__(self, grant: Grant, door: Door, bucket: Bucket) -> None:
+        self.grant = grant
+        self.door = door
+        self.is_secret = grant.scope == "secret"
+        self.bucket = bucket
+
+
+class Doorkeeper:
+    """Knows keys and origins; everything it remembers is forgotten when the control data change."""
+
+    def __init__(self, stores: Stores, keys: Keys, settings: Settings) -> None:
+        self._retailers = stores.retailers
+        self._clock = stores.clock
+        self._keys = keys
+        self._settings = settings
+        self._version: int | None = None
+        self._control: Control | None = None
+        self._by_header: dict[bytes, Access] = {}
+        self._by_query: dict[bytes, Access] = {}
+        self._cors: dict[bytes, Headers] = {}
+        self._doors: dict[str, Door] = {}
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+
+    def control(self) -> Control:
+        """Gives the control data in force.
+
+        Raises:
+            Refusal: 503, they were never readable.
+        """
+        try:
+            control = self._retailers.current()
+        except PortError:
+            raise Refusal("control_unavailable", "the retailers can't be read now", retry_after_s=1) from None
+        if control.version != self._version:
+            self._forget(control)
+        return control
+
+    def cors(self, headers: RequestHeaders) -> Headers:
+        """Gives what an answer to this origin carries; nothing where no retailer lists it."""
+        origin = headers.get(b"origin")
+        if origin is None:
+            return ()
+        control = self.control()
+        known = self._cors.get(origin)
+        if known is None:
+            if origin.decode("latin-1") not in control.origins:
+                return ()
+            known = self._cors[origin] = (
+                (b"access-control-allow-origin", origin),
+                (b"vary", b"Origin"),
+                (b"access-control-expose-headers", b"Retry-After"),
+            )
+        return known
+
+    def preflight(self, headers: RequestHeaders) -> Headers:
+        """Gives the headers that a preflight is answered with.
+
+        Raises:
+            Refusal: 403, no retailer lists the origin.
+        """
+        cors = self.cors(headers)
+        if not cors:
+            raise Refusal("origin_not_listed", "no retailer lists this origin: add it with hotbasket retailer set")
+        return (*cors[:2], *_PREFLIGHT)
+
+    def for_events(self, headers: RequestHeaders, query: bytes) -> Access:
+        """Gives what the request's key opens; either key may post events, the write key also in the query.
+
+        Raises:
+            Refusal: 401 or 403.
+        """
+        self.control()
+        header = headers.get(b"authorization")
+        access = self._by_header.get(header) if header is not None else self._by_query.get(query)
+        if access is None:
+            access = self._of_header(header) if header is not None else self._of_query(query)
+        until_ms = access.grant.until_ms
+        if until_ms is not None and until_ms <= self._clock.now_ms():
+            raise _unauthorized("this key was replaced and is no longer valid")
+        if b"origin" in headers:
+            _check_origin(access, headers[b"origin"])
+        return access
+
+    def for_secret(self, headers: RequestHeaders) -> Access:
+        """Gives what the request's secret key opens.
+
+        Raises:
+            Refusal: 401 or 403.
+        """
+        access = self.for_events(headers, b"")
+        if not access.is_secret:
+            raise Refusal("secret_key_needed", "only the retailer's server may do this, with the secret key")
+        return access
+
+    def check_origin(self, retailer_id: str, headers: RequestHeaders) -> None:
+        """Checks the origin of a request that carries a subscription in place of a key.
+
+        Raises:
+            Refusal: 401, the retailer is gone; 403, it does not list the origin.
+        """
+        retailer = self.control().retailers.get(retailer_id)
+        if retailer is None:
+            raise Refusal("unauthorized", "the subscription is of a retailer that is not here")
+        origin = headers.get(b"origin")
+        if origin is not None and origin.decode("latin-1") not in retailer.origins:
+            raise _not_listed()
+
+    def door(self, retailer_id: str) -> Door:
+        """Gives a retailer's rules for events."""
+        door = self._doors.get(retailer_id)
+        if door is None:
+            control = self.control()
+            retailer = control.retailers[retailer_id]
+            door = self._doors[retailer_id] = Door(
+                retailer_id=retailer_id,
+                shopper_key=self._keys.shopper_key(retailer_id),
+                consent_default=retailer.consent_default,
+                pii=retailer.pii,
+                currency=retailer.currency,
+                catalogue=control.known.get(retailer_id, {}),
+                event_bytes_max=self._settings.event_bytes_max,
+            )
+        return door
+
+    def _forget(self, control: Control) -> None:
+        self._version, self._control = control.version, control
+        for remembered in (self._by_header, self._by_query, self._cors, self._doors):
+            remembered.clear()
+        # Buckets stay: a key does not get a new share because a catalogue was imported.
+        for key in [key for key in self._buckets if key[0] not in control.retailers]:
+            del self._buckets[key]
+
+    def _of_header(self, header: bytes) -> Access:
+        scheme, _, credentials = header.partition(b" ")
+        if scheme.lower() != b"basic":
+            raise _unauthorized("send the key as Authorization: Basic base64(KEY:)")
+        try:
+            key, _, password = b64decode(credentials.strip(), validate=True).partition(b":")
+        except (NotBase64, ValueError):
+            raise _unauthorized("Authorization holds no base64: send Basic base64(KEY:)") from None
+        if password:
+            raise _unauthorized("the key comes with an empty password: send Basic base64(KEY:)")
+        access = self._of_key(key)
+        _remember(self._by_header, header, access)
+        return access
+
+    def _of_query(self, query: bytes) -> Access:
+        try:
+            written = parse_qs(query.decode("latin-1"), max_num_fields=16).get("write_key", [])
+        except ValueError:
+            written = []
+        if len(written) != 1:
+            raise _unauthorized("no key: send Authorization: Basic base64(KEY:), or ?write_key=KEY")
+        access = self._of_key(written[0].encode())
+        if access.is_secret:
+            # An address stands in logs and histories; a secret that was sent in one is none any more.
+            raise _unauthorized("the secret key never comes in an address: replace it with hotbasket retailer")
+        _remember(self._by_query, query, access)
+        return access
+
+    def _of_key(self, key: bytes) -> Access:
+        control = self.control()
+        grant = control.grants.get(hashlib.sha256(key).hexdigest())
+        if grant is None:
+            raise _unauthorized("nobody has this key")
+        retailer_id = grant.retailer.retailer_id
+        bucket = self._buckets.get((retailer_id, grant.scope))
+        if bucket is None:
+            bucket = Bucket(self._settings.rate_events_per_s, self._clock.monotonic_s())
+            self._buckets[retailer_id, grant.scope] = bucket
+        return Access(grant, self.door(retailer_id), bucket)
+
+
+def _check_origin(access: Access, origin: bytes) -> None:
+    if access.is_secret:
+        raise Refusal("secret_key_in_browser", "the secret key belongs on a server, a page uses the write key")
+    if origin.decode("latin-1") not in access.grant.retailer.origins:
+        raise _not_listed()
+
+
+def _not_listed() -> Refusal:
+    return Refusal("origin_not_listed", "the retailer does not list this origin: add it with hotbasket retailer set")
+
+
+def _unauthorized(detail: str) -> Refusal:
+    return Refusal("unauthorized", detail, headers=_CHALLENGE)
+
+
+def _remember(remembered: dict[bytes, Access], spelling: bytes, access: Access) -> None:
+    if len(remembered) >= _REMEMBERED_MAX:
+        remembered.clear()
+    remembered[spelling] = access

@@ -1,0 +1,78 @@
+"""What a retailer's server may ask, with the secret key: a page's subscription, and what is known of a shopper."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from domain.errors import PortError
+from domain.ids import ShopperHash, ShopperKey
+from domain.lookup import view
+from domain.shopper import Shopper, decode
+from domain.timestamps import rfc3339
+from domain.tree import Tree, TreeUnreadable
+from gateway.access import Access, Doorkeeper
+from gateway.answers import Headers, Refusal, answer_json
+from gateway.body import Bodies, RequestHeaders
+from gateway.shopper_named import read_shopper
+from gateway.stores import Stores
+from gateway.subscriptions import Subscriptions
+
+_RETRY_AFTER_S: Final = 1
+_encode = msgspec.json.Encoder().encode
+
+
+class ServerSide:
+    """Answers a retailer's server.
+
+    Args:
+        stores: snapshots and trees for the lookup.
+        doorkeeper: asks for the secret key.
+        bodies: reads bodies.
+        subscriptions: issues tokens.
+    """
+
+    def __init__(self, stores: Stores, doorkeeper: Doorkeeper, bodies: Bodies, subscriptions: Subscriptions) -> None:
+        self._stores = stores
+        self._doorkeeper = doorkeeper
+        self._bodies = bodies
+        self._subscriptions = subscriptions
+
+    async def subscribe(self, _: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
+        """`POST /v1/subscriptions`: answers with a token for the shopper's page."""
+        access, shopper = await self._shopper(receive, headers)
+        token, until_ms = self._subscriptions.issue(access.door.retailer_id, shopper)
+        body = _encode({"subscription": token, "expires_at": rfc3339(until_ms)})
+        await answer_json(send, 200, body, cors)
+
+    async def look_up(self, _: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
+        """`POST /v1/shoppers/lookup`: answers with state, position and reasons, at most one checkpoint old."""
+        access, shopper = await self._shopper(receive, headers)
+        key = ShopperKey(access.door.retailer_id, shopper)
+        try:
+            payload = (await self._stores.snapshots.load([key])).get(key)
+            if payload is None:
+                raise Refusal("unknown_shopper", "no event of this shopper has reached a checkpoint yet")
+            state = decode(payload)
+            tree = await self._tree(state)
+        except (PortError, msgspec.MsgspecError):
+            detail = "the shopper's state can't be read now"
+            raise Refusal("store_unavailable", detail, retry_after_s=_RETRY_AFTER_S) from None
+        await answer_json(send, 200, _encode(view(state, tree)), cors)
+
+    async def _tree(self, state: Shopper) -> Tree | None:
+        """Gives the tree in which the shopper stands, while it is kept."""
+        if not state.generation:
+            return None
+        stored = await self._stores.trees.get(state.key, state.generation)
+        try:
+            return None if stored is None else Tree(stored.blob, stored.generation)
+        except TreeUnreadable:
+            return None
+
+    async def _shopper(self, receive: Receive, headers: RequestHeaders) -> tuple[Access, ShopperHash]:
+        access = self._doorkeeper.for_secret(headers)
+        self._bodies.check_type(headers)
+        return access, read_shopper(await self._bodies.read(receive, headers), access.door)
