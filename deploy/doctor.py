@@ -68,7 +68,9 @@ def doctor(
             say(f"{'good' if one.good else 'BAD '}  {one.check}: {one.detail}" + (f"; {one.cure}" if one.cure else ""))
     faults = sum(not one.good for one in findings)
     if faults:
-        raise Refused(f"{faults} of {len(findings)} checks found a fault: {', '.join(o.check for o in findings if not o.good)}")
+        raise Refused(
+            f"{faults} of {len(findings)} checks found a fault: {', '.join(o.check for o in findings if not o.good)}"
+        )
 
 
 def _checks(data: Path, host: str, port: int) -> list[Callable[[], list[Finding]]]:
@@ -123,7 +125,9 @@ def directory(data: Path) -> Finding:
     if not data.is_dir():
         return Finding("directory", False, f"{data} is no directory", "name another --data")
     if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
-        return Finding("directory", False, f"{data} can't be read and written", f"give this user the rights: chmod u+rwx {data}")
+        return Finding(
+            "directory", False, f"{data} can't be read and written", f"give this user the rights: chmod u+rwx {data}"
+        )
     return Finding("directory", True, f"{data} can be read and written")
 
 

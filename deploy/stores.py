@@ -39,7 +39,7 @@ def in_stores(data: Path, work: Callable[[Ports], Awaitable[Result]], *, create:
         )
 
     async def opened() -> Result:
-        ports = await embedded(data, load_settings(), Metrics(), SystemClock())
+        ports = embedded(data, load_settings(), Metrics(), SystemClock())
         try:
             return await work(ports)
         finally:

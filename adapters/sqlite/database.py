@@ -65,7 +65,9 @@ def open_connection(path: Path, schema: Schema, *, busy_s: float, check: bool = 
             connection.close()
         if is_damage(error):
             raise damaged(path, str(error)) from error
-        raise PortError(f"can't open {path}: {error}; check the folder's permissions and space", retriable=False) from error
+        raise PortError(
+            f"can't open {path}: {error}; check the folder's permissions and space", retriable=False
+        ) from error
     except PortError:
         assert connection is not None
         connection.close()

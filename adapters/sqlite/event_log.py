@@ -75,7 +75,7 @@ class SqliteEventLog:
             return _none()
         payloads = [encode(record) for record in records]
         received_at_ms = max(record.received_at_ms for record in records)
-        return self._writer.append(records, payloads, received_at_ms)
+        return self._writer.append(records, payloads, received_at_ms, Places)
 
     async def accepts(self) -> bool:
         """Tells whether an append now would probably succeed."""
@@ -104,7 +104,7 @@ class SqliteEventLog:
 
     async def seek(self, partition: int, after: Position) -> None:
         """Starts the next poll behind a position; refuses one that this log does not reach."""
-        _check(partition)
+        check_partition(partition)
         end = Position(EPOCH, self._recent.next_offset - 1)
         if after != BEGINNING and after > end:
             raise PortError(
@@ -117,7 +117,7 @@ class SqliteEventLog:
 
     async def commit(self, partition: int, committed: Committed) -> None:
         """Saves how far the group is; an older owner's commit is refused."""
-        _check(partition)
+        check_partition(partition)
         row = (partition, *committed.through, committed.token, committed.tail)
 
         def save(connection: sqlite3.Connection) -> int:
@@ -133,7 +133,7 @@ class SqliteEventLog:
 
     async def committed(self, partition: int) -> Committed | None:
         """Gives the last commit."""
-        _check(partition)
+        check_partition(partition)
         row = await self._state.read(
             lambda connection: connection.execute(
                 "SELECT epoch, through, token, tail FROM commits WHERE partition = ?", (partition,)
@@ -174,7 +174,8 @@ async def _none() -> Sequence[Place]:
     return ()
 
 
-def _check(partition: int) -> None:
+def check_partition(partition: int) -> None:
+    """Raises `PortError` for a partition that an embedded log does not have."""
     if partition != PARTITION:
         raise PortError(f"there is no partition {partition}: the embedded log has partition 0 only", retriable=False)
 

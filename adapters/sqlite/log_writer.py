@@ -37,14 +37,20 @@ class Written(Protocol):
 class Append:
     """Event records that wait for the flush."""
 
-    __slots__ = ("future", "payloads", "received_at_ms", "records")
+    __slots__ = ("future", "payloads", "places", "received_at_ms", "records")
 
     def __init__(
-        self, records: Sequence[Any], payloads: list[bytes], received_at_ms: int, future: asyncio.Future[int]
+        self,
+        records: Sequence[Any],  # Any: the writer hands them on and never looks inside
+        payloads: list[bytes],
+        received_at_ms: int,
+        places: Callable[[int, int], Any],
+        future: asyncio.Future[Any],
     ) -> None:
         self.records = records
         self.payloads = payloads
         self.received_at_ms = received_at_ms
+        self.places = places
         self.future = future
 
 
@@ -78,6 +84,7 @@ class LogWriter:
             PortError: not retriable: the file is damaged, of a newer version, or may not be opened.
         """
         self.events = LogRows("events")
+        self.experiences = LogRows("experiences")
         self.path = path
         self._busy_s = settings.sqlite_busy_s
         self._events_max = settings.log_queue_events_max
@@ -85,6 +92,7 @@ class LogWriter:
         self._metrics = metrics
         self._connection: sqlite3.Connection | None = open_connection(path, SCHEMA, busy_s=self._busy_s)
         self.next_event = self.events.next_offset(self._connection)
+        self.next_experience = self.experiences.next_offset(self._connection)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._appends: list[Append] = []
         self._works: list[Work] = []
@@ -99,8 +107,10 @@ class LogWriter:
         """Sets who takes events that became durable."""
         self._on_events = written
 
-    def append(self, records: Sequence[Any], payloads: list[bytes], received_at_ms: int) -> asyncio.Future[int]:
-        """Queues event records; the future gives the first one's offset once they are durable.
+    def append(
+        self, records: Sequence[Any], payloads: list[bytes], received_at_ms: int, places: Callable[[int, int], Any]
+    ) -> asyncio.Future[Any]:
+        """Queues event records; the future gives `places(first offset, count)` once they are durable.
 
         Raises:
             Full: too many events wait; these do not.
@@ -110,8 +120,8 @@ class LogWriter:
             self._metrics.log_refused.inc(len(records))
             raise Full(f"{self._events} events wait for the log, of {self._events_max} that may: try again in a second")
         self._events = waiting
-        future: asyncio.Future[int] = self._here().create_future()
-        self._appends.append(Append(records, payloads, received_at_ms, future))
+        future: asyncio.Future[Any] = self._here().create_future()
+        self._appends.append(Append(records, payloads, received_at_ms, places, future))
         return future
 
     def submit(
@@ -232,7 +242,7 @@ class LogWriter:
             self._on_events(offset, [record for append in appends for record in append.records])
         for append in appends:
             if not append.future.done():
-                append.future.set_result(offset)
+                append.future.set_result(append.places(offset, len(append.records)))
             offset += len(append.records)
         for work, result in zip(works, results, strict=True):
             _tell(work, result)

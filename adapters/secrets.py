@@ -1,0 +1,75 @@
+"""The secrets of an embedded system, made once in its data directory and readable by its owner only."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from domain.errors import Refused
+
+_FILE = "secrets.json"
+_BYTES = 32
+_OTHERS = 0o077
+
+
+class Secrets(NamedTuple):
+    """The master secrets.
+
+    Attributes:
+        subscription: signs subscription tokens.
+        identity: from which every retailer's shopper key is made.
+    """
+
+    subscription: bytes
+    identity: bytes
+
+    def __repr__(self) -> str:
+        """Shows nothing."""
+        return "Secrets(***)"
+
+    def shopper_key(self, retailer_id: str) -> bytes:
+        """Gives the key under which a retailer's shopper ids are hashed."""
+        return hmac.digest(self.identity, f"shopper-key:{retailer_id}".encode(), "sha256")
+
+
+def load_secrets(data: Path) -> Secrets:
+    """Reads the secrets of a data directory, and makes them where there are none.
+
+    Raises:
+        Refused: others may read them, or the file is damaged.
+    """
+    path = data / _FILE
+    if not path.exists():
+        _make(path)
+    if path.stat().st_mode & _OTHERS:
+        raise Refused(f"{path} can be read by others: chmod 600 {path}, and think about who has read it")
+    try:
+        read = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+        made = Secrets(bytes.fromhex(read["subscription"]), bytes.fromhex(read["identity"]))
+    except (msgspec.MsgspecError, KeyError, ValueError):
+        made = Secrets(b"", b"")
+    if min(map(len, made)) < _BYTES:
+        raise Refused(f"{path} is damaged: put its backup in its place; without it no shopper can be recognised again")
+    return made
+
+
+def _make(path: Path) -> None:
+    """Writes new secrets beside the file and links them into place, so that two processes agree on one."""
+    fresh = {"subscription": secrets.token_hex(_BYTES), "identity": secrets.token_hex(_BYTES)}
+    draft = path.with_name(f".{_FILE}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(fresh))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first
+    finally:
+        draft.unlink()

@@ -1,0 +1,108 @@
+"""The control file: retailers, keys, catalogues, trees and requests; commands write it while the system runs.
+
+A running process learns of a change through `PRAGMA data_version`, looked at no more often than once a millisecond,
+since every request asks.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from adapters.sqlite.database import Database, Schema, open_connection, port_error
+
+T = TypeVar("T")
+_LOOK_NS = 1_000_000
+_SUBJECTS = ("retailers", "trees", "replays")
+
+SCHEMA = Schema(
+    version=1,
+    statements=(
+        "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
+        *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
+        "CREATE TABLE retailers (retailer_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings BLOB NOT NULL)",
+        """CREATE TABLE keys (
+            digest TEXT PRIMARY KEY, retailer_id TEXT NOT NULL, scope TEXT NOT NULL, until_ms INTEGER)""",
+        """CREATE TABLE catalogue (
+            retailer_id TEXT NOT NULL, product_id TEXT NOT NULL, item BLOB NOT NULL,
+            PRIMARY KEY (retailer_id, product_id)) WITHOUT ROWID""",
+        "CREATE TABLE generations (retailer_id TEXT PRIMARY KEY, generation INTEGER NOT NULL)",
+        """CREATE TABLE trees (
+            retailer_id TEXT NOT NULL, shopper TEXT NOT NULL, generation INTEGER NOT NULL, blob BLOB NOT NULL,
+            PRIMARY KEY (retailer_id, shopper, generation))""",
+        "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
+    ),
+    synchronous="FULL",
+)
+
+
+class ControlFile:
+    """The file, its thread, and a second connection that watches for changes from the event loop."""
+
+    def __init__(self, path: Path, *, busy_s: float) -> None:
+        """Opens the file.
+
+        Raises:
+            PortError: see `database.open_connection`.
+        """
+        self.database = Database(path, SCHEMA, busy_s=busy_s)
+        self._path = path
+        self._watcher = open_connection(path, SCHEMA, busy_s=busy_s, check=False)
+        self._looked_ns = 0
+        self._seen = -1
+        self._versions: dict[str, int] = {}
+
+    def version(self, subject: str) -> int:
+        """Gives the version of a subject (`retailers`, `trees`, `replays`): another number, another content.
+
+        Raises:
+            PortError: the file was never readable; later failures give the last known version.
+        """
+        now_ns = time.monotonic_ns()
+        if now_ns - self._looked_ns > _LOOK_NS:
+            self._looked_ns = now_ns
+            try:
+                (seen,) = self._watcher.execute("PRAGMA data_version").fetchone()
+                if seen != self._seen:
+                    self._versions = dict(self._watcher.execute("SELECT subject, version FROM versions"))
+                    self._seen = seen
+            except sqlite3.Error as error:
+                if not self._versions:
+                    raise port_error(error, self._path) from error
+        return self._versions[subject]
+
+    def read_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs a short read on the event loop, for what must be in force before the next request.
+
+        Raises:
+            PortError: SQLite failed.
+        """
+        try:
+            return work(self._watcher)
+        except sqlite3.Error as error:
+            raise port_error(error, self._path) from error
+
+    async def change(self, subject: str, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs a change in one transaction and makes everybody look; our own changes are seen by the next call too.
+
+        Raises:
+            PortError: nothing was changed.
+            Refused: `work` said so; nothing was changed.
+        """
+
+        def run(connection: sqlite3.Connection) -> T:
+            result = work(connection)
+            connection.execute("UPDATE versions SET version = version + 1 WHERE subject = ?", (subject,))
+            return result
+
+        result = await self.database.write(run)
+        self._looked_ns = 0
+        return result
+
+    def close(self) -> None:
+        """Closes both connections."""
+        self.database.close()
+        self._watcher.close()

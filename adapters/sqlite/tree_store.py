@@ -1,0 +1,100 @@
+"""The embedded trees (`domain.ports.tree_store`), in the control file, since commands push them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from adapters.sqlite.control_file import ControlFile
+from domain.ids import ShopperKey
+from domain.ports.tree_store import DEFAULT, StoredTree
+
+_GENERATIONS_KEPT = 2
+_KEYS_AT_ONCE = 200
+
+
+class SqliteTreeStore:
+    """Every tree's last two generations."""
+
+    def __init__(self, control: ControlFile) -> None:
+        """Takes the control file."""
+        self._control = control
+        self._defaults: dict[str, StoredTree] = {}
+        self._defaults_version = 0
+
+    def version(self) -> int:
+        """Gives the version of all trees."""
+        return self._control.version("trees")
+
+    async def load(self, keys: Sequence[ShopperKey]) -> Mapping[ShopperKey, StoredTree]:
+        """Reads own trees in one transaction; a retailer's default comes from memory."""
+        version = self.version()
+        if version != self._defaults_version:
+            rows = await self._control.database.read(_defaults)
+            self._defaults = {retailer_id: StoredTree(generation, blob) for retailer_id, generation, blob in rows}
+            self._defaults_version = version
+        found = await self._control.database.read(lambda connection: _own(connection, keys)) if keys else {}
+        defaults = self._defaults
+        for key in keys:
+            if key not in found and key.retailer_id in defaults:
+                found[key] = defaults[key.retailer_id]
+        return found
+
+    async def get(self, key: ShopperKey, generation: int) -> StoredTree | None:
+        """Reads one tree of one generation: the shopper's own, else the default."""
+
+        def read(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
+            found: tuple[int, bytes] | None = connection.execute(
+                "SELECT generation, blob FROM trees WHERE retailer_id = ? AND shopper IN (?, ?) AND generation = ?"
+                " ORDER BY shopper = ? LIMIT 1",
+                (key.retailer_id, key.shopper, DEFAULT, generation, DEFAULT),
+            ).fetchone()
+            return found
+
+        row = await self._control.database.read(read)
+        return None if row is None else StoredTree(*row)
+
+    async def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
+        """Writes all trees under a new generation and forgets those that are two behind, in one transaction."""
+
+        def write(connection: sqlite3.Connection) -> int:
+            (generation,) = connection.execute(
+                "INSERT INTO generations VALUES (?, 1) ON CONFLICT (retailer_id)"
+                " DO UPDATE SET generation = generation + 1 RETURNING generation",
+                (retailer_id,),
+            ).fetchone()
+            for shopper, blob in trees:
+                connection.execute(
+                    "INSERT OR REPLACE INTO trees VALUES (?, ?, ?, ?)", (retailer_id, shopper, generation, blob)
+                )
+                connection.execute(
+                    "DELETE FROM trees WHERE retailer_id = ? AND shopper = ? AND generation NOT IN (SELECT generation"
+                    " FROM trees WHERE retailer_id = ? AND shopper = ? ORDER BY generation DESC LIMIT ?)",
+                    (retailer_id, shopper, retailer_id, shopper, _GENERATIONS_KEPT),
+                )
+            return int(generation)
+
+        return await self._control.change("trees", write)
+
+
+def _defaults(connection: sqlite3.Connection) -> list[tuple[str, int, bytes]]:
+    return connection.execute(
+        "SELECT retailer_id, MAX(generation), blob FROM trees WHERE shopper = ? GROUP BY retailer_id", (DEFAULT,)
+    ).fetchall()
+
+
+def _own(connection: sqlite3.Connection, keys: Sequence[ShopperKey]) -> dict[ShopperKey, StoredTree]:
+    found: dict[ShopperKey, StoredTree] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        part = keys[start : start + _KEYS_AT_ONCE]
+        marks = ", ".join(["(?, ?)"] * len(part))
+        rows = connection.execute(
+            "SELECT retailer_id, shopper, MAX(generation), blob FROM trees"  # noqa: S608 - marks are question marks
+            f" WHERE (retailer_id, shopper) IN (VALUES {marks}) GROUP BY retailer_id, shopper",
+            [value for key in part for value in key],
+        )
+        found.update(
+            (ShopperKey(retailer_id, shopper), StoredTree(generation, blob))
+            for retailer_id, shopper, generation, blob in rows
+        )
+    return found

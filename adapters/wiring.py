@@ -1,0 +1,82 @@
+"""Which adapter stands behind which port: the only place that chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.data_dir import prepare
+from adapters.secrets import Secrets, load_secrets
+from adapters.settings import Settings, data_files
+from adapters.sqlite import log_rows, state_file
+from adapters.sqlite.control_file import ControlFile
+from adapters.sqlite.database import Database
+from adapters.sqlite.event_log import SqliteEventLog
+from adapters.sqlite.experience_log import SqliteExperienceLog
+from adapters.sqlite.failed_events import SqliteFailedEvents
+from adapters.sqlite.log_writer import LogWriter
+from adapters.sqlite.retailers import SqliteRetailers
+from adapters.sqlite.snapshot_store import SqliteSnapshotStore
+from adapters.sqlite.tree_store import SqliteTreeStore
+from domain.ports.clock import Clock
+from domain.ports.event_log import EventLog
+from domain.ports.experience_log import ExperienceLog
+from domain.ports.failed_events import FailedEvents
+from domain.ports.retailers import Retailers
+from domain.ports.snapshot_store import SnapshotStore
+from domain.ports.tree_store import TreeStore
+from monitoring.metrics import Metrics
+
+
+class Ports(NamedTuple):
+    """Every port of one process, opened; `close` when done."""
+
+    events: EventLog
+    experiences: ExperienceLog
+    snapshots: SnapshotStore
+    trees: TreeStore
+    failed: FailedEvents
+    retailers: Retailers
+    secrets: Secrets
+    writer: LogWriter
+    close_files: Callable[[], None]
+
+    async def close(self) -> None:
+        """Flushes what was accepted and closes everything; may be repeated."""
+        await self.writer.close()
+        self.close_files()
+
+
+def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> Ports:
+    """Opens the SQLite stores of a data directory, made if it is absent.
+
+    Raises:
+        Refused: the directory can't be used, or its secrets can't.
+        PortError: not retriable: a file is damaged or of a newer version.
+    """
+    prepare(data)
+    secrets = load_secrets(data)
+    files = data_files(data)
+    busy_s = settings.sqlite_busy_s
+    with ExitStack() as opened:
+        writer = LogWriter(files["log"], settings, metrics)
+        reader = Database(files["log"], log_rows.SCHEMA, busy_s=busy_s, check=False)
+        opened.callback(reader.close)
+        state = Database(files["state"], state_file.SCHEMA, busy_s=busy_s)
+        opened.callback(state.close)
+        control = ControlFile(files["control"], busy_s=busy_s)
+        opened.callback(control.close)
+        return Ports(
+            events=SqliteEventLog(writer, reader, state, settings),
+            experiences=SqliteExperienceLog(writer, reader, settings, clock),
+            snapshots=SqliteSnapshotStore(state),
+            trees=SqliteTreeStore(control),
+            failed=SqliteFailedEvents(state, control),
+            retailers=SqliteRetailers(control),
+            secrets=secrets,
+            writer=writer,
+            close_files=opened.pop_all().close,
+        )
+    raise AssertionError("unreachable: the stack swallows nothing")
