@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-from deploy import convert
+from deploy import catalogue, convert, failed, retailer, tree
+from deploy.doctor import doctor
+from deploy.explain import explain
 from deploy.options import tell
 from deploy.replay import replay
+from deploy.run import run
 from domain.errors import HotbasketError, Refused
 from monitoring import logs
 
@@ -60,5 +63,17 @@ def hotbasket(
     logs.configure("stderr")
 
 
-app.add_typer(convert.commands, name="convert")
-app.command()(replay)
+for command in (run, replay, explain, doctor):
+    app.command()(command)
+for name, group in (
+    ("retailer", retailer.commands),
+    ("catalogue", catalogue.commands),
+    ("tree", tree.commands),
+    ("failed", failed.commands),
+    ("convert", convert.commands),
+):
+    app.add_typer(group, name=name)
+
+
+if __name__ == "__main__":
+    main()

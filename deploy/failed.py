@@ -10,8 +10,8 @@ import typer
 from adapters.wiring import Ports
 from deploy.options import DATA, Data, Json, RetailerName, document, say
 from deploy.stores import chosen, in_stores
-from domain.ports.failed_events import FailedEvent
 from domain.errors import Refused
+from domain.ports.failed_events import FailedEvent
 from domain.timestamps import rfc3339
 
 commands = typer.Typer(no_args_is_help=True)

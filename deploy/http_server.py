@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp
 
 from adapters.settings import Settings
 
@@ -20,7 +20,7 @@ KEEP_ALIVE_S = 75
 class HttpServer(uvicorn.Server):
     """uvicorn, with the signals left to the entry point, which has more to stop than the server."""
 
-    def __init__(self, app: ASGIApplication, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -39,7 +39,7 @@ class HttpServer(uvicorn.Server):
         )
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # a generator is an iterator
+    def capture_signals(self) -> Iterator[None]:
         """Takes no signal."""
         yield
 

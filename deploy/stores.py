@@ -10,9 +10,11 @@ import uvloop
 
 from adapters.clock import SystemClock
 from adapters.data_dir import prepare
+from adapters.secrets import load_secrets
 from adapters.settings import data_files, load_settings
 from adapters.wiring import Ports, embedded
 from domain.errors import Refused
+from domain.ids import ShopperHash, shopper_hash
 from domain.ports.retailers import Retailer
 from monitoring.metrics import Metrics
 
@@ -66,3 +68,12 @@ def chosen(ports: Ports, name: str | None) -> Retailer:
     if found is None:
         raise Refused(f"there is no retailer {name!r}; there are: {names}")
     return found
+
+
+def hash_of(data: Path, retailer: Retailer, shopper_id: str) -> ShopperHash:
+    """Gives the hash under which a retailer's shopper is stored.
+
+    Raises:
+        Refused: the directory's secrets can't be used.
+    """
+    return shopper_hash(load_secrets(data).shopper_key(retailer.retailer_id), shopper_id)

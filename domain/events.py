@@ -66,7 +66,9 @@ class StatusLine(Part, frozen=True):
     category_id: Identifier | None = None
 
 
-class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False, tag_field="type"):
+class Event(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False, tag_field="type"
+):
     """What every event carries.
 
     Attributes:

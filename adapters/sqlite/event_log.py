@@ -6,7 +6,6 @@ memory no longer has is read from the file. How far the group is saved stands in
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Awaitable, Sequence
 from typing import overload
@@ -183,6 +182,6 @@ def check_partition(partition: int) -> None:
 def _records(row: Row) -> list[Record | Undecodable]:
     if row.payloads is not None:
         return [decode_record(payload) for payload in row.payloads]
-    reason = f"the log's row of offsets {row.first} to {row.first + row.count - 1} is damaged"
+    reason = f"the log's row of offsets {row.first} to {row.first + row.records - 1} is damaged"
     # Its bytes are kept once; every event that stood in it fails.
-    return [Undecodable(payload=b"" if index else row.blob, reason=reason) for index in range(row.count)]
+    return [Undecodable(payload=b"" if index else row.blob, reason=reason) for index in range(row.records)]

@@ -148,5 +148,5 @@ def _decoded(row: Row) -> list[Entry]:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             _log.error("experience record unreadable", extra={"offset": offset, "detail": str(error)})
     if row.payloads is None:
-        _log.error("experience row unreadable", extra={"offset": row.first, "records": row.count})
+        _log.error("experience row unreadable", extra={"offset": row.first, "records": row.records})
     return entries

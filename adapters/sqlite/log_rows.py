@@ -44,13 +44,13 @@ class Row(NamedTuple):
 
     Attributes:
         first: offset of its first record.
-        count: number of its records.
+        records: their number.
         payloads: their bytes, None where the row is unreadable.
         blob: the row's bytes, as they are.
     """
 
     first: int
-    count: int
+    records: int
     payloads: list[bytes] | None
     blob: bytes
 

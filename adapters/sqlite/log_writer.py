@@ -252,9 +252,10 @@ class LogWriter:
             self._failed = True
             _log.error("log flush failed", extra={"file": self.path.name, "detail": str(failure)})
         self._metrics.log_refused.inc(sum(len(append.records) for append in appends))
-        for waiting in (*appends, *works):
-            if not waiting.future.done():
-                waiting.future.set_exception(PortError(str(failure), retriable=failure.retriable))
+        futures = [append.future for append in appends] + [work.future for work in works]
+        for future in futures:
+            if not future.done():
+                future.set_exception(PortError(str(failure), retriable=failure.retriable))
 
 
 def _result(work: Work, connection: sqlite3.Connection) -> Any:
