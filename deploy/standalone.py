@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,7 +17,6 @@ from starlette.routing import BaseRoute
 from actors.partition import Stores as WorkerStores
 from actors.worker import Worker
 from adapters.clock import SystemClock
-from adapters.data_dir import DataDirLock, prepare
 from adapters.settings import Settings
 from adapters.wiring import Ports, embedded
 from deploy.http_server import BACKLOG, HttpServer
@@ -49,82 +47,114 @@ class Options(NamedTuple):
     demo: bool
 
 
+class _Parts(NamedTuple):
+    """What runs."""
+
+    gateway: Gateway
+    server: HttpServer
+    worker: Worker
+
+
 async def serve(options: Options, settings: Settings) -> int:
     """Runs until a signal or the death of a part, and gives the process's exit code.
 
     Raises:
         Refused: a port or the directory is in use.
-        PortError: a store can't be opened.
+        PortError: a store can't be opened, or what it holds can't be worked with.
     """
     async with AsyncExitStack() as closing:
-        listener = listen(
-            options.host, options.port, "end what uses it, or choose another with --port", backlog=BACKLOG
-        )
+        cure = "end what uses it, or choose another with --port"
+        listener = listen(options.host, options.port, cure, backlog=BACKLOG)
         closing.callback(listener.close)
         metrics, clock = Metrics(), SystemClock()
         metrics_server = MetricsServer(metrics.registry, settings.metrics_port)
-        closing.callback(metrics_server.close)
-        prepare(options.data)
-        closing.callback(DataDirLock(options.data).close)
+        closing.push_async_callback(asyncio.to_thread, metrics_server.close)
         ports = embedded(options.data, settings, metrics, clock)
         closing.push_async_callback(ports.close)
-        gateway_stores = GatewayStores(
+        parts = _assemble(ports, settings, metrics, clock, ())
+        url = f"http://{address_of(listener)}"
+        stopping = _on_signal()
+        await parts.gateway.start()
+        worker = asyncio.create_task(parts.worker.run(), name="worker")
+        server = asyncio.create_task(parts.server.serve_on(listener), name="server")
+        # What was made so far lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await parts.server.wait_until_started()
+        log.info(
+            "listening",
+            url=url,
+            metrics_url=f"http://127.0.0.1:{metrics_server.port}/metrics",
+            data=str(options.data),
+            pid=os.getpid(),
+            next=_next_step(options, url, ports),
+        )
+        waiting = asyncio.create_task(stopping.wait(), name="signal")
+        await asyncio.wait((waiting, worker, server), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        return await _stop(parts, worker, server, failed=not stopping.is_set())
+
+
+def _assemble(
+    ports: Ports, settings: Settings, metrics: Metrics, clock: SystemClock, routes: Sequence[BaseRoute]
+) -> _Parts:
+    gateway = Gateway(
+        GatewayStores(
             ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
-        )
-        keys = Keys(ports.secrets.subscription, ports.secrets.shopper_key)
-        address = address_of(listener)
-        routes = await _demo(options, closing, ports, settings, clock, f"http://{address}")
-        gateway = Gateway(gateway_stores, keys, settings, routes)
-        worker_stores = WorkerStores(
-            ports.events, ports.experiences, ports.snapshots, ports.trees, ports.failed, clock, metrics
-        )
-        worker = Worker(worker_stores, settings, f"run-{os.getpid()}")
-        return await _live(gateway, worker, HttpServer(gateway, settings), listener, options)
+        ),
+        Keys(ports.secrets.subscription, ports.secrets.shopper_key),
+        settings,
+        routes,
+    )
+    worker = Worker(
+        WorkerStores(ports.events, ports.experiences, ports.snapshots, ports.trees, ports.failed, clock, metrics),
+        settings,
+        "embedded",
+    )
+    return _Parts(gateway, HttpServer(gateway, settings), worker)
 
 
-async def _live(gateway: Gateway, worker: Worker, server: HttpServer, listener: socket.socket, options: Options) -> int:
-    """Runs all parts until a signal or the death of one, then stops them in the order that loses nothing."""
+def _on_signal() -> asyncio.Event:
+    """Gives an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            log.warning("stopped at once", reason="second signal")
+            os._exit(1)
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    working = asyncio.create_task(worker.run())
-    await gateway.start()
-    serving = asyncio.create_task(server.serve_on(listener))
-    told = asyncio.create_task(stopping.wait())
-    gc.collect()
-    gc.freeze()
-    address = address_of(listener)
-    log.info("listening", url=f"http://{address}", data=str(options.data), demo=options.demo)
-    await asyncio.wait((working, serving, told), return_when=asyncio.FIRST_COMPLETED)
-    code = 0
-    for part, task in (("worker", working), ("server", serving)):
-        if task.done() and not stopping.is_set():
-            code = 1
-            failure = task.exception()
-            log.error("a part ended by itself", part=part, detail=str(failure or "it returned"), exc_info=failure)
-    log.info("stopping")
-    await gateway.drain()
-    server.stop()
-    worker.stop()
-    done, late = await asyncio.wait((working, serving), timeout=WORKER_STOP_S)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(working, serving, return_exceptions=True)
-    await gateway.stop()
-    told.cancel()
-    log.info("stopped", code=code, in_time=len(done))
-    return code
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return stopping
 
 
-async def _demo(
-    options: Options, closing: AsyncExitStack, ports: Ports, settings: Settings, clock: SystemClock, url: str
-) -> Sequence[BaseRoute]:
-    """Gives the demo shop's routes, none where it was not asked for."""
-    if not options.demo:
-        return ()
-    from deploy.demo.setup import setup  # noqa: PLC0415 - its catalogue and pictures are loaded only when shown
+async def _stop(parts: _Parts, worker: asyncio.Task[None], server: asyncio.Task[None], *, failed: bool) -> int:
+    """Stops in the order of the events' way, so that nothing acknowledged is left behind, and gives the exit code."""
+    log.info("stopping", reason="a part ended" if failed else "signal")
+    await parts.gateway.drain()
+    parts.server.stop()
+    await asyncio.wait((server,))
+    parts.worker.stop()
+    await asyncio.wait((worker,), timeout=WORKER_STOP_S)
+    if not worker.done():
+        worker.cancel()
+        log.warning("worker stopped without its last checkpoint", after_s=WORKER_STOP_S)
+    await asyncio.gather(worker, server, return_exceptions=True)
+    await parts.gateway.stop()
+    for task in (worker, server):
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            failed = True
+            log.error("part failed", part=task.get_name(), detail=str(error), exc_info=error)
+    log.info("stopped", failed=failed)
+    return 1 if failed else 0
 
-    demo = await setup(ports, settings, clock, url)
-    closing.push_async_callback(demo.close)
-    return demo.routes
+
+def _next_step(options: Options, url: str, ports: Ports) -> str:
+    """What a newcomer may do now."""
+    if options.demo:
+        return f"open {url}/ in a browser"
+    if ports.retailers.current().retailers:
+        return f"post events to {url}/v1/events; hotbasket explain SHOPPER --data {options.data} tells what came of them"
+    return f"hotbasket retailer add NAME --data {options.data}"

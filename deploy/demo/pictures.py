@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from string import Template
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from deploy.demo.goods import TABLES, Good
 
@@ -68,11 +68,11 @@ class Studio:
 def _groups(drawing: str) -> dict[str, tuple[str, str]]:
     """Gives each group's content and where its motif stands, by id."""
     # The drawings are files of this package, not input.
-    root = ElementTree.fromstring((TABLES / drawing).read_text(encoding="utf-8"))  # noqa: S314
+    root = ET.fromstring((TABLES / drawing).read_text(encoding="utf-8"))  # noqa: S314
     groups = {}
     for group in root.iter(f"{_NAMESPACE}g"):
         if name := group.get("id"):
-            content = "".join(ElementTree.tostring(part, encoding="unicode") for part in group)
+            content = "".join(ET.tostring(part, encoding="unicode") for part in group)
             content = content.replace(' xmlns:ns0="http://www.w3.org/2000/svg"', "").replace("ns0:", "")
             groups[name] = (content, group.get("data-motif", ""))
     return groups

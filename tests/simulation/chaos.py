@@ -21,14 +21,22 @@ class Chaos:
     """What happens to a system besides its work.
 
     Args:
-        devices: the processes of the clients; they can be killed, too.
+        devices: the processes of clients and pages that live; they can be killed, too.
         poison: whether damaged trees and unreadable records turn up.
         jumps: whether wall clocks jump.
     """
 
     def __init__(
-        self, system: System, keys: Sequence[ShopperKey], draw: random.Random, *, poison: bool, jumps: bool
+        self,
+        system: System,
+        devices: Sequence[Process],
+        keys: Sequence[ShopperKey],
+        draw: random.Random,
+        *,
+        poison: bool,
+        jumps: bool,
     ) -> None:
+        self._devices = devices
         self._system = system
         self._keys = keys
         self._draw = draw
@@ -49,6 +57,7 @@ class Chaos:
             self._pause_gateway,
             self._crash_broker,
             self._expel,
+            self._kill_device,
         ]
         if self._jumps:
             blows += [self._jump, self._leap]
@@ -101,7 +110,12 @@ class Chaos:
 
     def _kill_gateway(self) -> None:
         if self._system.gateways:
-            process = self._draw.choice(self._system.gateways)[0]
+            process = self._draw.choice(self._system.gateways).process
+            self._soon(process, "killed", process.kill)
+
+    def _kill_device(self) -> None:
+        if self._devices:
+            process = self._draw.choice(self._devices)
             self._soon(process, "killed", process.kill)
 
     def _pause_worker(self) -> None:
@@ -126,7 +140,7 @@ class Chaos:
 
     def _pause_gateway(self) -> None:
         if self._system.gateways:
-            process = self._draw.choice(self._system.gateways)[0]
+            process = self._draw.choice(self._system.gateways).process
             process.pause()
             self._trace(f"{process.name} paused")
             self._system.loop.outside(self._draw.uniform(0.1, 5.0), self._wake, process)

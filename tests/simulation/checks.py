@@ -54,8 +54,10 @@ def _acknowledged(clients: Sequence[Client], records: Sequence[dict[Position, Re
             status = client.answered.get(event_id)
             if status == "stored" and logged.get(UUID(event_id)) != key:
                 faults.append(f"{event_id} of {key.shopper[:8]} was acknowledged and is not in the log")
-            if status != "stored" and status != "dropped":
-                faults.append(f"{event_id} of {key.shopper[:8]} ended as {status}")
+            fate = client.fates.get(event_id, "stored")
+            if status != fate or (fate != "stored" and UUID(event_id) in logged):
+                faults.append(f"{event_id} of {key.shopper[:8]} ended as {status}, and should as {fate}")
+        faults += client.faults
         answered = sum(count for status, count in client.posted.items() if status != "sent")
         if client.posted.get("sent", 0) != answered:
             faults.append(f"of {client.posted.get('sent')} events sent, {answered} have an outcome: {client.posted}")

@@ -8,28 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+from base64 import b64encode
 from collections import deque
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from tests.simulation.clock import SimulatedClock
+from tests.simulation.control import secret_key, write_key
+from tests.simulation.network import Network, Reply
 from tests.simulation.shop import CATEGORIES, PRICES
 
 _BATCH_MAX = 8
+_RETRIED = frozenset({408, 429, 503})
 _FINAL = frozenset({"stored", "rejected", "dropped"})
-
-
-class Reply(NamedTuple):
-    """An answer: HTTP status and document."""
-
-    status: int
-    document: dict[str, Any]
-
-
-Post = Callable[[dict[str, Any], float], Awaitable[Reply | None]]
-"""Posts a document with a `Prefer: wait` in seconds (0 = none); None where no answer ever came."""
 
 
 class Habits(NamedTuple):
@@ -70,12 +62,23 @@ class Client:
     Attributes:
         queue: events not finally answered yet, oldest first; survives a crash, as a browser's storage does.
         answered: final status by event id.
+        made: ids of all events, in order.
+        fates: how an event must end, where that is not `stored`.
         posted: how many events were sent, and what the answers said, by status; `lost` where none came.
         known_experiences: ids that the shopper has seen on the page and may click or dismiss.
+        token: the page's subscription, "" before it has one.
+        brought: ids of the experiences in answers, by the event that brought them.
+        faults: what no answer may say.
     """
 
     def __init__(
-        self, retailer_id: str, shopper_id: str, habits: Habits, clock: SimulatedClock, post: Post, draw: random.Random
+        self,
+        retailer_id: str,
+        shopper_id: str,
+        habits: Habits,
+        clock: SimulatedClock,
+        network: Network,
+        draw: random.Random,
     ) -> None:
         self.retailer_id = retailer_id
         self.shopper_id = shopper_id
@@ -83,10 +86,14 @@ class Client:
         self.queue: deque[dict[str, Any]] = deque()
         self.answered: dict[str, str] = {}
         self.made: list[str] = []
+        self.fates: dict[str, str] = {}
         self.posted: dict[str, int] = {}
         self.known_experiences: list[str] = []
+        self.token = ""
+        self.brought: list[tuple[str, str]] = []
+        self.faults: list[str] = []
         self._clock = clock
-        self._post = post
+        self._network = network
         self._draw = draw
         self._sending: set[str] = set()
         self._more = asyncio.Event()
@@ -120,19 +127,50 @@ class Client:
                 continue
             ids = {event["event_id"] for event in batch}
             self._sending |= ids
-            body: dict[str, Any] = {"events": batch}
-            if self.habits.says_sent_at:
-                body["sent_at"] = _rfc3339(self._clock.now_ms())
-            wait_s = self._draw.uniform(0.05, 1.0) if self._draw.random() < self.habits.waits else 0.0
-            reply = await self._post(body, wait_s)
-            self._take(batch, reply)
+            self._take(batch, await self._post(batch))
             self._sending -= ids
             if any(event["event_id"] in ids for event in self.queue):
                 await asyncio.sleep(self._draw.uniform(0.05, 0.5))
 
+    async def _post(self, batch: list[dict[str, Any]]) -> Reply | None:
+        """Posts a batch, as a page or as a shop's server, sometimes to wait for what it brings."""
+        body: dict[str, Any] = {"events": batch}
+        if self.habits.says_sent_at:
+            body["sent_at"] = _rfc3339(self._clock.now_ms())
+        headers, query = {"Content-Type": "text/plain"}, ""
+        is_server = self.habits.in_flight > 1
+        if is_server:
+            headers["Authorization"] = f"Basic {b64encode(f'{secret_key(self.retailer_id)}:'.encode()).decode()}"
+        else:
+            query = f"write_key={write_key(self.retailer_id)}"
+        waits = self._draw.random() < self.habits.waits
+        if waits:
+            headers["Prefer"] = f"wait={self._draw.uniform(0.05, 1.0):.2f}"
+            if self.token:
+                headers["X-Hotbasket-Subscription"] = self.token
+        reply = await self._network.post("/v1/events", body, headers, query)
+        if reply is not None and reply.status == 200:
+            # A token may have expired by a clock that jumped; it never refuses events.
+            allowed = {is_server} if is_server or not self.token else {True, False}
+            self._hear(batch, reply, allowed if waits else {False})
+        return reply
+
+    def _hear(self, batch: list[dict[str, Any]], reply: Reply, allowed: set[bool]) -> None:
+        """Notes the experiences in an answer, and whether they may be there."""
+        experiences = reply.document.get("experiences")
+        if (experiences is not None) not in allowed:
+            self.faults.append(f"experiences in an answer: {experiences}, although that is {allowed}")
+        ids = {event["event_id"] for event in batch}
+        for experience in experiences or ():
+            if experience["trigger_event_id"] not in ids:
+                self.faults.append(f"an answer tells of somebody else's event: {experience}")
+            self.brought.append((experience["trigger_event_id"], experience["experience_id"]))
+
     def _take(self, batch: list[dict[str, Any]], reply: Reply | None) -> None:
         """Forgets what was finally answered."""
         results = reply.document.get("results") if reply is not None else None
+        if reply is not None and results is None and reply.status not in _RETRIED:
+            self.faults.append(f"a good request was refused: {reply}")
         if results is None:
             self._count("lost" if reply is None else "refused", len(batch))
             return
@@ -161,7 +199,14 @@ class Client:
             "occurred_at": _rfc3339(occurred_at_ms),
             "shopper_id": self.shopper_id,
         }
-        return {**event, **self._deed()}
+        deed = self._deed()
+        if draw.random() < 0.03:
+            deed = {"type": "AddedToBasket", "product": {"product_id": "p-1"}, "quantity": 0}
+            self.fates[event["event_id"]] = "rejected"
+        elif draw.random() < 0.03:
+            deed["consent"] = "denied"
+            self.fates[event["event_id"]] = "dropped"
+        return {**event, **deed}
 
     def _deed(self) -> dict[str, Any]:
         draw = self._draw

@@ -64,6 +64,7 @@ class Process:
 
     def bury(self) -> list[asyncio.Task[Any]]:
         """Is dead for good, and gives the tasks that were left; what they wait for will cancel them."""
+        self.on_death.clear()
         self.kill()
         self._unpark()
         left = [task for task in self.tasks if not task.done()]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from thespian.actors import ActorSystem
 
 from domain.ids import ShopperKey
 from tests.simulation.chaos import Chaos
+from tests.simulation.check_pages import check_pages
 from tests.simulation.checks import check
 from tests.simulation.client import Client, draw_habits
 from tests.simulation.clock import World
-from tests.simulation.loop import Stuck, VirtualLoop, current_process
+from tests.simulation.loop import Process, Stuck, VirtualLoop, current_process
+from tests.simulation.page import Page
 from tests.simulation.shop import RETAILERS, hash_of
 from tests.simulation.system import System
 from tests.simulation.wire import Sky, draw_weather
@@ -76,22 +78,38 @@ class Run:
             self.sky, self.world, draw, partitions=draw.choice((1, 1, 2, 3)), workers=draw.randint(1, 2)
         )
         self.clients: list[Client] = []
+        self.pages: list[Page] = []
+        self.devices: list[Process] = []
         for number in range(draw.randint(2, 6)):
             self._add_client(draw.choice(RETAILERS), f"c-{draw.randint(1, 4)}", f"{seed}/client/{number}", draw)
         keys = sorted({ShopperKey(one.retailer_id, hash_of(one.retailer_id, one.shopper_id)) for one in self.clients})
-        self.chaos = Chaos(self.system, keys, draw, poison=draw.random() < 0.4, jumps=self.jumps)
+        self.chaos = Chaos(self.system, self.devices, keys, draw, poison=draw.random() < 0.4, jumps=self.jumps)
         self.story: dict[str, Any] = {"weather": self.weather, "partitions": self.system.broker.partitions}
 
     def _add_client(self, retailer_id: str, shopper_id: str, seed: str, draw: random.Random) -> None:
+        """Adds a device, and mostly a page that listens on it."""
         process = self.system.process("client")
-
-        async def post(document: dict[str, Any], wait_s: float) -> Any:
-            return await self.system.post(retailer_id, document, wait_s)
-
+        network = self.system.network
         clock = self.system.clocks[process.name]
-        client = Client(retailer_id, shopper_id, draw_habits(draw), clock, post, random.Random(seed))
+        client = Client(retailer_id, shopper_id, draw_habits(draw), clock, network, random.Random(f"{seed}/device"))
         self.clients.append(client)
-        process.start(client.live())
+        self._keep_alive(process, client.live)
+        if draw.random() < 0.8:
+            page = Page(client, network, random.Random(f"{seed}/page"))
+            self.pages.append(page)
+            self._keep_alive(self.system.process("page"), page.live)
+
+    def _keep_alive(self, process: Process, life: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Starts a device's or page's life, and starts it again whenever it dies."""
+        self.devices.append(process)
+
+        def died() -> None:
+            self.devices.remove(process)
+            again = self.system.process(process.name.partition("-")[0])
+            self.loop.outside(1.0, self._keep_alive, again, life)
+
+        process.on_death.append(died)
+        process.start(life())
 
     async def live(self) -> list[str]:
         """Storm, peace, recovery, stop; gives what was wrong."""
@@ -105,9 +123,15 @@ class Run:
             self.chaos.request_replays()
             late = await self._until(self._is_replayed)
             await self._until_quiet()
+        for page in self.pages:
+            page.must_look_again = True
+        late = late or await self._until(self._is_told)
+        now_ms = self.world.now_ms()
         await self.system.stop_workers()
         self.sky.trace("stopped")
         faults = check(self.system, self.clients, garbage=self.chaos.garbage, jumps=self.jumps)
+        if not late:
+            faults += check_pages(self.system, self.pages, now_ms)
         self.story |= {
             "events": sum(topic.durable for topic in self.system.broker.events),
             "experience records": sum(topic.durable for topic in self.system.broker.experiences),
@@ -156,6 +180,11 @@ class Run:
             if topic.durable and through < topic.end:
                 return f"partition {number} is saved through {through}, and ends at {topic.end}"
         return ""
+
+    def _is_told(self) -> str:
+        """Complains while a page has not looked again."""
+        waiting = [page.client.shopper_id for page in self.pages if not page.is_fresh]
+        return f"pages are told nothing: {waiting}" if waiting else ""
 
     def _is_replayed(self) -> str:
         """Complains while a replay is to be done."""

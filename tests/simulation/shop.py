@@ -10,14 +10,20 @@ from domain.tree import encode
 from domain.tree_faults import read_tree
 
 RETAILERS = ("r-1", "r-2")
+IDLE_MIN_S, IDLE_MAX_S = 1, 3
 SLOTS = ("main", "banner", "side")
 CATEGORIES = {"p-1": "pasta", "p-2": "pasta", "p-3": "sauce", "p-4": "wine", "p-5": "bread"}
 PRICES = {"p-1": 199, "p-2": 349, "p-3": 420, "p-4": 1_250, "p-5": 280}
 
 
+def shopper_key(retailer_id: str) -> bytes:
+    """Gives the key under which a retailer's shopper ids are hashed."""
+    return retailer_id.encode().ljust(32, b".")
+
+
 def hash_of(retailer_id: str, shopper_id: str) -> str:
     """Gives the name under which the stores know a shopper."""
-    return shopper_hash(retailer_id.encode().ljust(32, b"."), shopper_id)
+    return shopper_hash(shopper_key(retailer_id), shopper_id)
 
 
 def draw_tree(draw: random.Random) -> bytes:
@@ -31,7 +37,7 @@ def draw_tree(draw: random.Random) -> bytes:
         if number:
             parent = nodes[f"n{draw.randrange(number)}"]
             if "after" not in parent and draw.random() < 0.3:
-                parent["after"] = {"idle_s": draw.randint(1, 3), "to": f"n{number}"}
+                parent["after"] = {"idle_s": draw.randint(IDLE_MIN_S, IDLE_MAX_S), "to": f"n{number}"}
             else:
                 parent["edges"].append({"to": f"n{number}", "when": _condition(draw)})
     for number in range(count - 1):

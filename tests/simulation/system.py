@@ -5,29 +5,31 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from actors.partition import Stores
 from actors.worker import Worker
 from adapters.settings import Settings
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
+from gateway.app import Gateway
+from gateway.stores import Keys
+from gateway.stores import Stores as GatewayStores
 from monitoring.metrics import Metrics
 from tests.simulation.broker import Broker
-from tests.simulation.client import Reply
 from tests.simulation.clock import SimulatedClock, World
-from tests.simulation.door import Door
+from tests.simulation.control import SIGNING_KEY, SimulatedRetailers
 from tests.simulation.event_log import SimulatedEventLog
 from tests.simulation.experience_log import SimulatedExperienceLog
 from tests.simulation.loop import Process, VirtualLoop
+from tests.simulation.network import Network, Running
 from tests.simulation.oracle import Push
+from tests.simulation.shop import shopper_key
 from tests.simulation.stores import Shelf, SimulatedFailedEvents, SimulatedSnapshots, SimulatedTrees
 from tests.simulation.wire import Sky, Wire
 
 _RESTART_S = 0.3
 SILENT_S = 1.5
 """A worker that is silent for so long is put out of the group."""
-_ANSWER_S = 4.0
 
 
 class System:
@@ -51,9 +53,13 @@ class System:
             residents_max=draw.choice((1, 2, 5, 1_000)),
             resident_idle_s=draw.choice((0.5, 2.0, 3_600.0)),
             poll_records_max=draw.choice((1, 4, 20, 200)),
+            stream_queue_max=draw.choice((1, 3, 64)),
+            recent_s=draw.choice((1.0, 5.0, 60.0)),
+            recent_max=draw.choice((1, 10, 200_000)),
         )
         self.processes: list[Process] = []
-        self.gateways: list[tuple[Process, Door]] = []
+        self.gateways: list[Running] = []
+        self.network = Network(sky, self._ready_gateways)
         self.workers: dict[str, tuple[Process, Worker]] = {}
         self.clocks: dict[str, SimulatedClock] = {}
         self.failures: list[str] = []
@@ -80,8 +86,17 @@ class System:
             return
         process = self.process("gateway")
         wire = Wire(self.sky, process)
-        door = Door(SimulatedEventLog(self.broker, wire), self.clocks[process.name])
-        gateway = (process, door)
+        stores = GatewayStores(
+            events=SimulatedEventLog(self.broker, wire),
+            experiences=SimulatedExperienceLog(self.broker, wire, refuses=self._refuses),
+            snapshots=SimulatedSnapshots(self.shelf, wire),
+            trees=SimulatedTrees(self.shelf, wire),
+            retailers=SimulatedRetailers(),
+            clock=self.clocks[process.name],
+            metrics=Metrics(),
+        )
+        gateway = Running(process, Gateway(stores, Keys(SIGNING_KEY, shopper_key), self.settings))
+        process.start(gateway.gateway.start())
         self.gateways.append(gateway)
 
         def died() -> None:
@@ -134,31 +149,9 @@ class System:
             self.pushes.append(Push(ShopperKey(retailer_id, whose), StoredTree(generation, blob), ends))
         return generation
 
-    async def post(self, retailer_id: str, document: dict[str, Any], wait_s: float) -> Reply | None:
-        """Carries a request to a gateway and its answer back; None where the answer is lost."""
-        sky = self.sky
-        await asyncio.sleep(sky.delay_s())
-        if not self.gateways:
-            return None
-        repeated = sky.strikes(sky.weather.repeated)
-        process, door = sky.draw.choice(self.gateways)
-        answer: asyncio.Future[Reply] = self.loop.create_future()
-
-        async def serve() -> None:
-            reply = await door.post(retailer_id, document, wait_s)
-            if not answer.done():
-                answer.set_result(reply)
-
-        process.start(serve())
-        if repeated:
-            other, door_of_other = sky.draw.choice(self.gateways)
-            other.start(door_of_other.post(retailer_id, document, 0.0))
-        try:
-            reply = await asyncio.wait_for(answer, _ANSWER_S)
-        except TimeoutError:
-            return None
-        await asyncio.sleep(sky.delay_s())
-        return None if sky.strikes(sky.weather.lost) else reply
+    def _ready_gateways(self) -> list[Running]:
+        """Gives the gateways that a load balancer sends requests to: those that say that they are ready."""
+        return [running for running in self.gateways if running.gateway._why_not_ready() is None]  # noqa: SLF001
 
     async def stop_workers(self) -> None:
         """Stops the workers as an operator does, and waits for their last checkpoints."""

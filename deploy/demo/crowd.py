@@ -1,0 +1,156 @@
+"""Simulated shoppers who fill the demo: each shops in its own way and posts its events to the real endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+
+from deploy.demo.goods import Good, Goods
+
+SHOPPERS: Final = 12
+EVENTS_PER_S: Final = 3.0
+ANSWER_TIMEOUT_S: Final = 5.0
+PAUSE_S: Final = 5.0
+"""After an answer that took nothing; the crowd waits rather than insists."""
+LATENCIES_KEPT: Final = 200
+SEED: Final = 20_260
+Event = dict[str, Any]
+
+
+class Tally:
+    """What the crowd has done since the start, for the panel."""
+
+    def __init__(self) -> None:
+        self._events = 0
+        self._experiences = 0
+        self._ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
+
+    def stored(self, experiences: int, ms: float) -> None:
+        """Counts one stored event with what it triggered, and how long both took."""
+        self._events += 1
+        self._experiences += experiences
+        if experiences:
+            self._ms.append(ms)
+
+    def summary(self) -> dict[str, int]:
+        """Gives the counts, and the median milliseconds from an event to its experiences."""
+        median = round(statistics.median(self._ms)) if self._ms else 0
+        return {"shoppers": SHOPPERS, "events": self._events, "experiences": self._experiences, "median": median}
+
+
+class Crowd:
+    """A fixed number of shoppers who take turns, never more than EVENTS_PER_S together.
+
+    Args:
+        base_url: where hotbasket answers.
+        secret_key: of the demo retailer: these events come from a server, which may wait for experiences.
+        goods: what there is to buy.
+    """
+
+    def __init__(self, base_url: str, secret_key: str, goods: Goods) -> None:
+        self.tally = Tally()
+        self._url = f"{base_url}/v1/events"
+        self._key = secret_key
+        self._goods = goods
+
+    async def run(self) -> None:
+        """Shops until cancelled; an answer that can't be had is waited for."""
+        trips = [
+            shopping(f"demo-crowd-{number:02}", self._goods, random.Random(SEED + number))  # noqa: S311 - no secret
+            for number in range(SHOPPERS)
+        ]
+        async with httpx.AsyncClient(auth=(self._key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False) as hotbasket:
+            for trip in itertools.cycle(trips):
+                event = next(trip)
+                while not await self._post(hotbasket, event):  # noqa: ASYNC110 - the answer is what is waited for
+                    await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(1 / EVENTS_PER_S)
+
+    async def _post(self, hotbasket: httpx.AsyncClient, event: Event) -> bool:
+        """Tells whether the event is done with: stored, or refused for good."""
+        started = time.perf_counter()
+        try:
+            answer = await hotbasket.post(self._url, json=event, headers={"prefer": "wait=1"})
+        except httpx.HTTPError:
+            return False
+        if answer.is_success:
+            shown = len(answer.json().get("experiences", ()))
+            self.tally.stored(shown, (time.perf_counter() - started) * 1_000)
+        return answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR and answer.status_code not in (
+            httpx.codes.REQUEST_TIMEOUT,
+            httpx.codes.TOO_MANY_REQUESTS,
+        )
+
+
+def shopping(shopper_id: str, goods: Goods, lots: random.Random) -> Iterator[Event]:
+    """Gives one shopper's events for ever, trip after trip; a trip ends with a paid order or with leaving.
+
+    Args:
+        shopper_id: technical id.
+        goods: what there is to buy.
+        lots: this shopper's own source of chance.
+    """
+    while True:
+        yield _event(shopper_id, "PageViewed", page={"kind": "home", "path": "/"})
+        basket: list[tuple[Good, int]] = []
+        for _ in range(lots.randint(3, 9)):
+            good = lots.choice(goods.products)
+            yield from _towards(shopper_id, good, lots)
+            if lots.random() < 0.75:
+                quantity = lots.choice((1, 1, 1, 2, 3))
+                basket.append((good, quantity))
+                yield _event(shopper_id, "AddedToBasket", product=_bought(good), quantity=quantity)
+            if basket and lots.random() < 0.1:
+                dropped, quantity = basket.pop(lots.randrange(len(basket)))
+                yield _event(shopper_id, "RemovedFromBasket", product=_bought(dropped), quantity=quantity)
+        yield _event(shopper_id, "PageViewed", page={"kind": "checkout", "path": "/checkout"})
+        if basket and lots.random() < 0.8:
+            yield _order(shopper_id, basket)
+
+
+def _towards(shopper_id: str, good: Good, lots: random.Random) -> Iterator[Event]:
+    """The way to a product: a search or its shelf, perhaps its page."""
+    if lots.random() < 0.3:
+        yield _event(shopper_id, "ProductsSearched", query=good.name_fr.lower(), result_count=lots.randint(1, 9))
+    else:
+        shelf = {"kind": "category", "category_id": good.category_id, "path": f"/c/{good.category_id}"}
+        yield _event(shopper_id, "PageViewed", page=shelf)
+    if lots.random() < 0.4:
+        page = {"kind": "product", "product_id": good.product_id, "category_id": good.category_id}
+        yield _event(shopper_id, "PageViewed", page=page)
+
+
+def _order(shopper_id: str, basket: list[tuple[Good, int]]) -> Event:
+    lines = [
+        {
+            "product_id": good.product_id,
+            "category_id": good.category_id,
+            "quantity": quantity,
+            "price_minor": good.price_minor,
+        }
+        for good, quantity in basket
+    ]
+    total_minor = sum(good.price_minor * quantity for good, quantity in basket)
+    order_id = f"crowd-{uuid4().hex[:12]}"
+    return _event(shopper_id, "OrderPaid", order_id=order_id, lines=lines, total_minor=total_minor, currency="EUR")
+
+
+def _bought(good: Good) -> Event:
+    about = {"product_id": good.product_id, "category_id": good.category_id, "price_minor": good.price_minor}
+    return about | {"currency": "EUR"} | ({"brand": good.brand} if good.brand else {})
+
+
+def _event(shopper_id: str, kind: str, **fields: Any) -> Event:
+    occurred_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    common = {"event_id": str(uuid4()), "type": kind, "occurred_at": occurred_at, "shopper_id": shopper_id}
+    return common | {"consent": "granted"} | fields

@@ -1,0 +1,1 @@
+"""The gateway over the embedded stores: in memory through ASGI, and on a socket where bytes and time matter."""
