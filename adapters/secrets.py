@@ -37,13 +37,18 @@ class Secrets(NamedTuple):
         return hmac.digest(self.identity, f"shopper-key:{retailer_id}".encode(), "sha256")
 
 
+def secrets_file(data: Path) -> Path:
+    """Gives the file that holds the secrets of a data directory."""
+    return data / _FILE
+
+
 def load_secrets(data: Path) -> Secrets:
     """Reads the secrets of a data directory, and makes them where there are none.
 
     Raises:
         Refused: others may read them, or the file is damaged.
     """
-    path = data / _FILE
+    path = secrets_file(data)
     if not path.exists():
         _make(path)
     if path.stat().st_mode & _OTHERS:

@@ -10,14 +10,16 @@ from typing import NamedTuple
 from adapters.data_dir import prepare
 from adapters.secrets import Secrets, load_secrets
 from adapters.settings import Settings, data_files
-from adapters.sqlite import log_rows, state_file
+from adapters.sqlite import control_file, log_rows, state_file
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.database import Database
 from adapters.sqlite.event_log import SqliteEventLog
 from adapters.sqlite.experience_log import SqliteExperienceLog
 from adapters.sqlite.failed_events import SqliteFailedEvents
+from adapters.sqlite.inspection import Report, inspect
 from adapters.sqlite.log_writer import LogWriter
 from adapters.sqlite.retailers import SqliteRetailers
+from adapters.sqlite.retention import Retention
 from adapters.sqlite.snapshot_store import SqliteSnapshotStore
 from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.ports.clock import Clock
@@ -40,6 +42,7 @@ class Ports(NamedTuple):
     failed: FailedEvents
     retailers: Retailers
     secrets: Secrets
+    retention: Retention
     writer: LogWriter
     close_files: Callable[[], None]
 
@@ -62,21 +65,36 @@ def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> 
     busy_s = settings.sqlite_busy_s
     with ExitStack() as opened:
         writer = LogWriter(files["log"], settings, metrics)
+        opened.callback(writer.discard)
         reader = Database(files["log"], log_rows.SCHEMA, busy_s=busy_s, check=False)
         opened.callback(reader.close)
         state = Database(files["state"], state_file.SCHEMA, busy_s=busy_s)
         opened.callback(state.close)
         control = ControlFile(files["control"], busy_s=busy_s)
         opened.callback(control.close)
+        events = SqliteEventLog(writer, reader, state, settings)
+        experiences = SqliteExperienceLog(writer, reader, settings, clock)
         return Ports(
-            events=SqliteEventLog(writer, reader, state, settings),
-            experiences=SqliteExperienceLog(writer, reader, settings, clock),
+            events=events,
+            experiences=experiences,
             snapshots=SqliteSnapshotStore(state),
             trees=SqliteTreeStore(control),
-            failed=SqliteFailedEvents(state, control),
+            failed=SqliteFailedEvents(state, control, clock),
             retailers=SqliteRetailers(control),
             secrets=secrets,
+            retention=Retention(events, experiences, settings, clock),
             writer=writer,
             close_files=opened.pop_all().close,
         )
     raise AssertionError("unreachable: the stack swallows nothing")
+
+
+def inspect_files(data: Path, settings: Settings) -> list[Report]:
+    """Looks into the files that a data directory holds, without changing them."""
+    schemas = {"log": log_rows.SCHEMA, "state": state_file.SCHEMA, "control": control_file.SCHEMA}
+    files = data_files(data)
+    return [
+        inspect(files[name], schema, busy_s=settings.sqlite_busy_s)
+        for name, schema in schemas.items()
+        if files[name].is_file()
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -44,9 +45,10 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - takes longer than the rest of a command
-
-        typer.echo(version("hotbasket"))
+        try:
+            typer.echo(metadata.version("hotbasket"))
+        except metadata.PackageNotFoundError:
+            typer.echo("not installed: a checkout")
         raise typer.Exit
 
 

@@ -10,22 +10,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NamedTuple
+from urllib.request import urlopen
 
-import httpx
 import typer
 
-from adapters.settings import load_settings
+from adapters.secrets import load_secrets, secrets_file
+from adapters.settings import Settings, data_files, load_settings
+from adapters.wiring import Ports, inspect_files
 from deploy.listeners import listen
 from deploy.options import DATA, Data, Json, document, progress, say
+from deploy.stores import in_stores
 from domain.errors import HotbasketError, Refused
 
 LIBRARIES = ("httptools", "msgspec", "prometheus-client", "starlette", "thespian", "typer", "uvicorn", "uvloop")
 FREE_BYTES_MIN = 1 << 30
 FSYNC_S_MAX = 0.05
 FSYNC_TRIES = 20
+ANSWER_S = 2.0
 
 
 class Finding(NamedTuple):
@@ -79,6 +84,9 @@ def _checks(data: Path, host: str, port: int) -> list[Callable[[], list[Finding]
         lambda: list(libraries()),
         lambda: list(settings()),
         lambda: [directory(data)],
+        lambda: [secrets(data)],
+        lambda: list(files(data)),
+        lambda: [snapshots(data)],
         lambda: [disk(data)],
         lambda: [fsync(data)],
         lambda: [public_port(host, port)],
@@ -131,6 +139,58 @@ def directory(data: Path) -> Finding:
     return Finding("directory", True, f"{data} can be read and written")
 
 
+def secrets(data: Path) -> Finding:
+    """Looks at the file of secrets: without it no shopper is recognised again."""
+    if not secrets_file(data).exists():
+        if not _holds_data(data):
+            return Finding("secrets", True, "not there yet; the first start makes them")
+        cure = "put its backup in its place before the next start; with new secrets no shopper is recognised again"
+        return Finding("secrets", False, f"{secrets_file(data)} is gone", cure)
+    try:
+        load_secrets(data)
+    except Refused as refusal:
+        detail, _, cure = str(refusal).partition(": ")
+        return Finding("secrets", False, detail, cure)
+    return Finding("secrets", True, f"{secrets_file(data)} is whole and readable by its owner alone")
+
+
+def files(data: Path) -> Iterator[Finding]:
+    """Looks into each store's file: whether it is whole, and of a version that this program knows."""
+    for one in inspect_files(data, _settings()):
+        name = one.path.name
+        if one.fault is not None:
+            cure = "stop the system, then put a backup in its place"
+            if one.path == data_files(data)["state"]:
+                cure = "stop the system and move it away with its -wal and -shm files: the log refills it"
+            yield Finding(name, False, f"damaged: {one.fault}", cure)
+        elif one.version is not None and one.version > one.known_version:
+            detail = f"schema version {one.version}, this program knows {one.known_version}"
+            yield Finding(name, False, detail, "run the newer hotbasket")
+        else:
+            yield Finding(name, True, f"whole, schema version {one.version}, {one.size_bytes:,} bytes")
+
+
+def snapshots(data: Path) -> Finding:
+    """Looks whether the log reaches as far as the snapshots that were made from it."""
+    if not _holds_data(data):
+        return Finding("snapshots", True, "none yet")
+    if any(one.fault is not None for one in inspect_files(data, _settings())):
+        return Finding("snapshots", False, "not compared with the log, since a file is damaged", "mend the file first")
+
+    async def work(ports: Ports) -> str:
+        for partition in range(ports.events.partitions):
+            newest = await ports.snapshots.newest(partition)
+            if newest is not None:
+                await ports.events.seek(partition, newest)
+        return "the log reaches as far as they do"
+
+    try:
+        return Finding("snapshots", True, in_stores(data, work))
+    except HotbasketError as error:
+        cure = "put the log's newer backup in place, or move state.db away: the log refills it"
+        return Finding("snapshots", False, str(error), cure)
+
+
 def disk(data: Path) -> Finding:
     """Looks at the space left where the data lies."""
     free = shutil.disk_usage(_existing(data)).free
@@ -163,28 +223,35 @@ def public_port(host: str, port: int) -> Finding:
     taken = _taken(host, port)
     if taken is None:
         return Finding("port", True, f"{port} of {host} is free")
-    answer = _get(f"http://{_in_url(host)}:{port}/health/ready")
-    if answer is not None and answer.status_code in (200, 503) and _get(f"http://{_in_url(host)}:{port}/tracker.js"):
-        ready = "is ready" if answer.status_code == 200 else "is not ready yet"
+    if "hotbasket" in _get(f"http://{_in_url(host)}:{port}/tracker.js"):
+        ready = "is ready" if _get(f"http://{_in_url(host)}:{port}/health/ready") else "is not ready"
         return Finding("port", True, f"{port} of {host} is taken by a hotbasket that {ready}")
     return Finding("port", False, taken, "end what uses it, or choose another with --port")
 
 
 def metrics_port() -> Finding:
     """Looks whether the metrics port is free, or ours."""
-    try:
-        port = load_settings().metrics_port
-    except HotbasketError:
-        return Finding("metrics port", False, "unknown, since the settings have faults", "correct the settings first")
+    port = _settings().metrics_port
     if port == 0:
         return Finding("metrics port", True, "any free one")
     taken = _taken("127.0.0.1", port)
     if taken is None:
         return Finding("metrics port", True, f"{port} is free")
-    answer = _get(f"http://127.0.0.1:{port}/metrics")
-    if answer is not None and "hotbasket_" in answer.text:
+    if "hotbasket_" in _get(f"http://127.0.0.1:{port}/metrics"):
         return Finding("metrics port", True, f"{port} is taken by a running hotbasket")
     return Finding("metrics port", False, taken, "end what uses it, or set HOTBASKET_METRICS_PORT")
+
+
+def _settings() -> Settings:
+    """The settings, or their defaults where they have faults, which another check tells."""
+    try:
+        return load_settings()
+    except Refused:
+        return Settings.model_construct()
+
+
+def _holds_data(data: Path) -> bool:
+    return all(data_files(data)[name].is_file() for name in ("log", "state", "control"))
 
 
 def _existing(path: Path) -> Path:
@@ -202,11 +269,14 @@ def _taken(host: str, port: int) -> str | None:
     return None
 
 
-def _get(url: str) -> httpx.Response | None:
+def _get(url: str) -> str:
+    """The text at an address, empty where there is none or the answer is no success."""
     try:
-        return httpx.get(url, timeout=2.0, trust_env=False)
-    except httpx.HTTPError:
-        return None
+        with urlopen(url, timeout=ANSWER_S) as answer:  # noqa: S310 - an http address of this machine
+            text: str = answer.read().decode(errors="replace")
+            return text
+    except (OSError, HTTPException):
+        return ""
 
 
 def _in_url(host: str) -> str:

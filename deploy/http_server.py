@@ -15,6 +15,8 @@ from adapters.settings import Settings
 BACKLOG = 2_048
 KEEP_ALIVE_S = 75
 """Longer than browsers and load balancers keep an unused connection, so that they close it, not we under a request."""
+GRACE_S = 1
+"""Seconds for connections to close; by then the gateway has drained, which is what waits for requests."""
 
 
 class HttpServer(uvicorn.Server):
@@ -34,7 +36,7 @@ class HttpServer(uvicorn.Server):
                 proxy_headers=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=max(1, round(settings.drain_s)),
+                timeout_graceful_shutdown=GRACE_S,
             )
         )
 

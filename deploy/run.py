@@ -10,7 +10,6 @@ import uvloop
 
 from adapters.settings import load_settings
 from deploy.options import DATA, Data
-from deploy.standalone import Options, serve
 from monitoring import logs
 
 
@@ -34,6 +33,8 @@ def run(
 
     Example: hotbasket run --data /var/lib/hotbasket --host 0.0.0.0 --port 8080
     """
+    from deploy.standalone import Options, serve  # noqa: PLC0415 - the other commands need not wait for a server's libraries
+
     logs.configure("stdout")
     settings = load_settings()
     code = uvloop.run(serve(Options(data=data, host=host, port=port, demo=demo), settings))

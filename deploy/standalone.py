@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,8 +18,11 @@ from starlette.routing import BaseRoute
 from actors.partition import Stores as WorkerStores
 from actors.worker import Worker
 from adapters.clock import SystemClock
+from adapters.data_dir import DataDirLock, prepare
 from adapters.settings import Settings
 from adapters.wiring import Ports, embedded
+from deploy.demo.crowd import Crowd
+from deploy.demo.setup import setup
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.listeners import address_of, listen
 from gateway.app import Gateway
@@ -27,6 +31,7 @@ from gateway.stores import Stores as GatewayStores
 from monitoring.metrics import Metrics
 from monitoring.server import MetricsServer
 
+WORKER_ID = "embedded"
 log = structlog.get_logger("hotbasket.run")
 WORKER_STOP_S = 5.0
 """Seconds that the worker has for its batch and its last checkpoint; what it does not save, the log repeats."""
@@ -53,6 +58,7 @@ class _Parts(NamedTuple):
     gateway: Gateway
     server: HttpServer
     worker: Worker
+    crowd: Crowd | None
 
 
 async def serve(options: Options, settings: Settings) -> int:
@@ -69,49 +75,65 @@ async def serve(options: Options, settings: Settings) -> int:
         metrics, clock = Metrics(), SystemClock()
         metrics_server = MetricsServer(metrics.registry, settings.metrics_port)
         closing.push_async_callback(asyncio.to_thread, metrics_server.close)
+        prepare(options.data)
+        closing.callback(DataDirLock(options.data).close)
         ports = embedded(options.data, settings, metrics, clock)
         closing.push_async_callback(ports.close)
-        parts = _assemble(ports, settings, metrics, clock, ())
         url = f"http://{address_of(listener)}"
-        stopping = _on_signal()
-        await parts.gateway.start()
-        worker = asyncio.create_task(parts.worker.run(), name="worker")
-        server = asyncio.create_task(parts.server.serve_on(listener), name="server")
-        # What was made so far lives as long as the process: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        await parts.server.wait_until_started()
-        log.info(
-            "listening",
-            url=url,
-            metrics_url=f"http://127.0.0.1:{metrics_server.port}/metrics",
-            data=str(options.data),
-            pid=os.getpid(),
-            next=_next_step(options, url, ports),
-        )
-        waiting = asyncio.create_task(stopping.wait(), name="signal")
-        await asyncio.wait((waiting, worker, server), return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        return await _stop(parts, worker, server, failed=not stopping.is_set())
+        parts = await _assemble(options, ports, settings, metrics, url, closing)
+        listening = {
+            "url": url,
+            "metrics_url": f"http://127.0.0.1:{metrics_server.port}/metrics",
+            "data": str(options.data),
+            "pid": os.getpid(),
+            "next": _next_step(options, url, ports),
+        }
+        return await _live(parts, listener, listening)
 
 
-def _assemble(
-    ports: Ports, settings: Settings, metrics: Metrics, clock: SystemClock, routes: Sequence[BaseRoute]
+async def _assemble(
+    options: Options, ports: Ports, settings: Settings, metrics: Metrics, url: str, closing: AsyncExitStack
 ) -> _Parts:
-    gateway = Gateway(
-        GatewayStores(
-            ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
-        ),
-        Keys(ports.secrets.subscription, ports.secrets.shopper_key),
-        settings,
-        routes,
+    clock = SystemClock()
+    routes: Sequence[BaseRoute] = ()
+    crowd = None
+    if options.demo:
+        demo = await setup(ports, ports.secrets.shopper_key, options.data, url)
+        closing.push_async_callback(demo.counter.close)
+        routes, crowd = demo.routes, demo.crowd
+    stores = GatewayStores(
+        ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
     )
-    worker = Worker(
-        WorkerStores(ports.events, ports.experiences, ports.snapshots, ports.trees, ports.failed, clock, metrics),
-        settings,
-        "embedded",
+    gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings, routes)
+    worker_stores = WorkerStores(
+        ports.events, ports.experiences, ports.snapshots, ports.trees, ports.failed, clock, metrics
     )
-    return _Parts(gateway, HttpServer(gateway, settings), worker)
+    return _Parts(gateway, HttpServer(gateway, settings), Worker(worker_stores, settings, WORKER_ID), crowd)
+
+
+async def _live(parts: _Parts, listener: socket.socket, listening: dict[str, object]) -> int:
+    """Runs all parts until a signal or the death of one, then stops them in the order that loses nothing."""
+    stopping = _on_signal()
+    await parts.gateway.start()
+    worker = asyncio.create_task(parts.worker.run(), name="worker")
+    server = asyncio.create_task(parts.server.serve_on(listener), name="server")
+    # What was made so far lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    started = asyncio.create_task(parts.server.wait_until_started())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait((started, waiting, worker, server), return_when=asyncio.FIRST_COMPLETED)
+    crowd = None
+    if started.done():
+        log.info("listening", **listening)
+        if parts.crowd is not None:
+            crowd = asyncio.create_task(parts.crowd.run(), name="crowd")
+            crowd.add_done_callback(_tell_of_failure)
+        await asyncio.wait((waiting, worker, server), return_when=asyncio.FIRST_COMPLETED)
+    for task in (started, waiting, crowd):
+        if task is not None:
+            task.cancel()
+    return await _stop(parts, worker, server, failed=not stopping.is_set())
 
 
 def _on_signal() -> asyncio.Event:
@@ -143,12 +165,17 @@ async def _stop(parts: _Parts, worker: asyncio.Task[None], server: asyncio.Task[
     await asyncio.gather(worker, server, return_exceptions=True)
     await parts.gateway.stop()
     for task in (worker, server):
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            failed = True
-            log.error("part failed", part=task.get_name(), detail=str(error), exc_info=error)
+        failed = _tell_of_failure(task) or failed
     log.info("stopped", failed=failed)
     return 1 if failed else 0
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> bool:
+    """Logs a part's failure, if it is one."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("part failed", part=task.get_name(), detail=str(error), exc_info=error)
+    return error is not None
 
 
 def _next_step(options: Options, url: str, ports: Ports) -> str:
@@ -156,5 +183,7 @@ def _next_step(options: Options, url: str, ports: Ports) -> str:
     if options.demo:
         return f"open {url}/ in a browser"
     if ports.retailers.current().retailers:
-        return f"post events to {url}/v1/events; hotbasket explain SHOPPER --data {options.data} tells what came of them"
+        return (
+            f"post events to {url}/v1/events; hotbasket explain SHOPPER --data {options.data} tells what came of them"
+        )
     return f"hotbasket retailer add NAME --data {options.data}"

@@ -12,14 +12,13 @@ from adapters.settings import Settings
 from domain.door import Door
 from domain.errors import PortError
 from domain.ports.retailers import Control, Grant
-from gateway.answers import Headers, Refusal
+from gateway.answers import Headers, Refusal, unauthorized
 from gateway.body import RequestHeaders
 from gateway.rates import Bucket
 from gateway.stores import Keys, Stores
 
 _REMEMBERED_MAX: Final = 4_096
 """Spellings of keys and origins remembered; one key may be spelled in many ways."""
-_CHALLENGE: Final[Headers] = ((b"www-authenticate", b'Basic realm="hotbasket", charset="UTF-8"'),)
 _PREFLIGHT: Final[Headers] = (
     (b"access-control-allow-methods", b"GET, POST"),
     (
@@ -144,7 +143,7 @@ class Doorkeeper:
         """
         retailer = self.control().retailers.get(retailer_id)
         if retailer is None:
-            raise Refusal("unauthorized", "the subscription is of a retailer that is not here")
+            raise unauthorized("the subscription is of a retailer that is not here", "Bearer")
         origin = headers.get(b"origin")
         if origin is not None and origin.decode("latin-1") not in retailer.origins:
             raise _not_listed()
@@ -227,7 +226,7 @@ def _not_listed() -> Refusal:
 
 
 def _unauthorized(detail: str) -> Refusal:
-    return Refusal("unauthorized", detail, headers=_CHALLENGE)
+    return unauthorized(detail, "Basic")
 
 
 def _remember(remembered: dict[bytes, Access], spelling: bytes, access: Access) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from starlette.types import Send
@@ -93,6 +93,11 @@ class Refusal(HotbasketError):
         if self.results is not None:
             fields["results"] = self.results
         return _encode(fields)
+
+
+def unauthorized(detail: str, scheme: Literal["Basic", "Bearer"]) -> Refusal:
+    """Gives the refusal of a request without a valid key (Basic) or subscription (Bearer)."""
+    return Refusal("unauthorized", detail, headers=((b"www-authenticate", b'%b realm="hotbasket"' % scheme.encode()),))
 
 
 async def refuse(send: Send, refusal: Refusal, cors: Headers) -> None:

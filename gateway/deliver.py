@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from adapters.settings import Settings
 from domain.errors import PortError
 from domain.ids import bucket
+from domain.ports.event_log import Place as LogPlace
 from domain.shopper import Shopper, decode
 from gateway.access import Doorkeeper
 from gateway.answers import Headers, Refusal
@@ -34,6 +35,8 @@ _HEADERS: Final[Headers] = (
 )
 _COMMENT: Final = b":\n\n"
 _SNAPSHOT_WITHIN_S: Final = 2.0
+_BEHIND_S: Final = 2.0
+"""How long a gateway that is behind another one may take to catch up with what a page was told there."""
 _RETRY_MS: Final = {"drained": 1_000, "superseded": 30_000}
 """When a page may connect again. One that made room for another has to wait, or the two would chase each other."""
 
@@ -85,7 +88,7 @@ class Deliver:
             await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *cors]})
             # An empty part makes servers send the head at once: the page knows that it is connected.
             await send({"type": "http.response.body", "body": b"", "more_body": True})
-            await self._serve(stream, self._position(stream, last), send)
+            await self._serve(stream, await self._position(stream, last), send)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if stream.reason != "slow" or task is None or task.uncancel():
@@ -130,15 +133,18 @@ class Deliver:
             _log.warning("a stream resumes without its snapshot: %s", error)
             return None
 
-    def _position(self, stream: Stream, last: str) -> Place | None:
+    async def _position(self, stream: Stream, last: str) -> Place | None:
         """Reads where the page left off.
 
-        A position behind the end of the log is of another log, like one that was deleted: the page knows nothing.
+        A position behind the end of the log is of another log, like one that was deleted: the page knows nothing. But
+        another gateway may have told the page what this one is only about to read, so it waits a moment first.
         """
         place = read_place(last)
         if place is None:
             return None
         partition = bucket(stream.key.shopper) % self._stores.events.partitions
+        if place[0] > self._waits.through(partition):
+            await self._waits.until_processed([LogPlace(partition, place[0])], _BEHIND_S)
         return place if place[0] <= self._waits.through(partition) else None
 
 

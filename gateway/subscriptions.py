@@ -9,13 +9,12 @@ import jwt
 from adapters.settings import Settings
 from domain.ids import ShopperHash, ShopperKey
 from domain.ports.clock import Clock
-from gateway.answers import Refusal
+from gateway.answers import Refusal, unauthorized
 from gateway.stores import Keys
 
 _AUDIENCE: Final = "hotbasket/experiences"
 _ALGORITHM: Final = "HS256"
 _TOKEN_CHARACTERS_MAX: Final = 4_096
-_CHALLENGE: Final = ((b"www-authenticate", b'Bearer realm="hotbasket"'),)
 
 
 class Subscription(NamedTuple):
@@ -71,4 +70,4 @@ class Subscriptions:
 
 
 def _unauthorized(detail: str) -> Refusal:
-    return Refusal("unauthorized", detail, headers=_CHALLENGE)
+    return unauthorized(detail, "Bearer")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.sqlite.database import Database, Schema, open_connection, port_error
+from adapters.sqlite.database import Database, Schema, open_connection, port_error, transaction
 
 T = TypeVar("T")
 _LOOK_NS = 1_000_000
@@ -75,13 +75,14 @@ class ControlFile:
         return self._versions[subject]
 
     def read_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs a short read on the event loop, for what must be in force before the next request.
+        """Runs a short read on the event loop, in one transaction, for what must be in force before the next request.
 
         Raises:
             PortError: SQLite failed.
         """
         try:
-            return work(self._watcher)
+            with transaction(self._watcher, "DEFERRED"):
+                return work(self._watcher)
         except sqlite3.Error as error:
             raise port_error(error, self._path) from error
 

@@ -121,8 +121,8 @@ class SqliteEventLog:
 
         def save(connection: sqlite3.Connection) -> int:
             return connection.execute(
-                "INSERT INTO commits VALUES (?, ?, ?, ?, ?) ON CONFLICT (partition) DO UPDATE SET epoch = excluded.epoch,"
-                " through = excluded.through, token = excluded.token, tail = excluded.tail"
+                "INSERT INTO commits VALUES (?, ?, ?, ?, ?) ON CONFLICT (partition) DO UPDATE SET"
+                " epoch = excluded.epoch, through = excluded.through, token = excluded.token, tail = excluded.tail"
                 " WHERE excluded.token >= token",
                 row,
             ).rowcount

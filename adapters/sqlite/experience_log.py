@@ -17,7 +17,7 @@ from adapters.sqlite.event_log import PARTITION, check_partition
 from adapters.sqlite.log_rows import Row
 from adapters.sqlite.log_writer import PRUNED_ROWS_MAX, LogWriter
 from adapters.sqlite.recent import Recent
-from domain.errors import Fenced
+from domain.errors import Fenced, PortError
 from domain.ports.clock import Clock
 from domain.ports.experience_log import Entry
 from domain.records import (
@@ -32,6 +32,8 @@ from domain.records import (
 )
 
 _FOLLOWED_AT_ONCE = 1_000
+_RETRY_S = 0.5
+"""Before a follower looks again at a log that could not be read."""
 _log = logging.getLogger("hotbasket.log")
 
 
@@ -71,13 +73,13 @@ class SqliteExperienceLog:
             return self._writer.experiences.insert(connection, payloads, now_ms)
 
         first: int = await self._writer.submit(run, lambda offset: self._written(offset, records))
-        last = first + len(records) - 1
-        if isinstance(records[-1], Progress):
-            self._progress[token] = last
-        return last
+        return first + len(records) - 1
 
     async def confirm(self, partition: int, token: int) -> int:
-        """Gives the offset of this owner's last `Progress`; the transaction that appended it checked the token."""
+        """Gives the offset of this owner's last `Progress`, of its `Owner` before the first.
+
+        The transaction that appended it checked the token.
+        """
         check_partition(partition)
         await self._reader.read(lambda connection: _refuse_old(connection, partition, token))
         return self._progress.get(token, token)
@@ -101,7 +103,12 @@ class SqliteExperienceLog:
         """Gives what is behind the offset, then what comes."""
         offset = after.get(PARTITION, -1)
         while True:
-            entries = await self.read(PARTITION, after=offset, records_max=_FOLLOWED_AT_ONCE)
+            try:
+                entries = await self.read(PARTITION, after=offset, records_max=_FOLLOWED_AT_ONCE)
+            except PortError as error:
+                _log.warning("experience log can't be followed", extra={"offset": offset, "detail": str(error)})
+                await self._recent.news(_RETRY_S)
+                continue
             if entries:
                 offset = entries[-1].offset
                 yield entries
@@ -123,6 +130,9 @@ class SqliteExperienceLog:
     def _written(self, first: int, records: Sequence[ExperienceRecord]) -> None:
         entries = [Entry(PARTITION, offset, record) for offset, record in enumerate(records, start=first)]
         self._recent.extend(first, entries)
+        # Noted here and not by the caller, who may have stopped waiting.
+        if isinstance(records[-1], Progress):
+            self._progress = {records[-1].token: entries[-1].offset}
 
     def _entries(self, connection: sqlite3.Connection, first: int, records_max: int) -> list[Entry]:
         entries: list[Entry] = []

@@ -9,6 +9,7 @@ import msgspec
 
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.database import Database
+from domain.ports.clock import Clock
 from domain.ports.failed_events import FailedEvent
 
 _encoder = msgspec.msgpack.Encoder()
@@ -18,10 +19,11 @@ _decoder = msgspec.msgpack.Decoder(FailedEvent)
 class SqliteFailedEvents:
     """What could not be processed, and who asked for it again."""
 
-    def __init__(self, state: Database, control: ControlFile) -> None:
-        """Takes both files."""
+    def __init__(self, state: Database, control: ControlFile, clock: Clock) -> None:
+        """Takes both files, and the clock by which events expire."""
         self._state = state
         self._control = control
+        self._clock = clock
         self._requests_version = 0
         self._requests: dict[int, list[str]] = {}
 
@@ -37,10 +39,12 @@ class SqliteFailedEvents:
 
     async def list(self, retailer_id: str, *, events_max: int) -> Sequence[FailedEvent]:
         """Reads the newest first."""
+        now_ms = self._clock.now_ms()
         rows = await self._state.read(
             lambda connection: connection.execute(
-                "SELECT event FROM failed WHERE retailer_id IN (?, '') ORDER BY failed_at_ms DESC, failed_id LIMIT ?",
-                (retailer_id, events_max),
+                "SELECT event FROM failed WHERE retailer_id IN (?, '') AND expires_at_ms > ?"
+                " ORDER BY failed_at_ms DESC, failed_id LIMIT ?",
+                (retailer_id, now_ms, events_max),
             ).fetchall()
         )
         return [_decoder.decode(event) for (event,) in rows]
@@ -89,7 +93,19 @@ class SqliteFailedEvents:
         )
 
     async def expire(self, now_ms: int) -> int:
-        """Removes what has expired."""
-        return await self._state.write(
-            lambda connection: connection.execute("DELETE FROM failed WHERE expires_at_ms <= ?", (now_ms,)).rowcount
+        """Removes what has expired, and the requests that have nothing left to replay."""
+
+        def remove(connection: sqlite3.Connection) -> tuple[int, set[str]]:
+            gone = connection.execute("DELETE FROM failed WHERE expires_at_ms <= ?", (now_ms,)).rowcount
+            return gone, {failed_id for (failed_id,) in connection.execute("SELECT failed_id FROM failed")}
+
+        requests = await self._control.database.read(
+            lambda connection: connection.execute("SELECT failed_id FROM replays").fetchall()
         )
+        gone, left = await self._state.write(remove)
+        void = [request for request in requests if request[0] not in left]
+        if void:
+            await self._control.change(
+                "replays", lambda connection: connection.executemany("DELETE FROM replays WHERE failed_id = ?", void)
+            )
+        return gone

@@ -29,9 +29,11 @@ PRUNED_ROWS_MAX = 50
 
 
 class Written(Protocol):
-    """Takes what became durable, on the event loop: the first record's offset and the records."""
+    """Takes what became durable, on the event loop."""
 
-    def __call__(self, first: int, records: Sequence[Any], /) -> None: ...
+    def __call__(self, first: int, records: Sequence[Any], /) -> None:
+        """Takes the first record's offset and the records."""
+        ...
 
 
 class Append:
@@ -119,8 +121,8 @@ class LogWriter:
         if waiting > self._events_max and self._events:
             self._metrics.log_refused.inc(len(records))
             raise Full(f"{self._events} events wait for the log, of {self._events_max} that may: try again in a second")
-        self._events = waiting
         future: asyncio.Future[Any] = self._here().create_future()
+        self._events = waiting
         self._appends.append(Append(records, payloads, received_at_ms, places, future))
         return future
 
@@ -153,11 +155,20 @@ class LogWriter:
         """Flushes what was accepted, ends the thread and closes the file; may be repeated."""
         if self._closed:
             return
+        if self._loop is None:
+            # Nothing was ever queued: a command that only reads must not ask for the writers' lock.
+            self._closed = True
+            self.discard()
+            return
         last = self.submit(_nothing)
         self._closed = True
         await asyncio.gather(last, return_exceptions=True)
         self._queue.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+
+    def discard(self) -> None:
+        """Closes the file of a writer that has no thread: it never got work, or has ended."""
+        self._give_up_connection()
 
     def _here(self) -> asyncio.AbstractEventLoop:
         """Gives the running loop, and makes sure that what is being queued is handed over at the end of its turn."""
@@ -196,21 +207,19 @@ class LogWriter:
             if self._connection is None:
                 self._connection = open_connection(self.path, SCHEMA, busy_s=self._busy_s, check=False)
             connection = self._connection
-            first, results = -1, []
+            first = -1
             with transaction(connection):
                 if appends:
                     payloads = [payload for append in appends for payload in append.payloads]
                     received_at_ms = max(append.received_at_ms for append in appends)
                     first = self.events.insert(connection, payloads, received_at_ms)
-                for work in works:
-                    results.append(_result(work, connection))
+                results = [_result(work, connection) for work in works]
         except (sqlite3.Error, PortError) as error:
             self._give_up_connection()
             said = port_error(error, self.path) if isinstance(error, sqlite3.Error) else error
             cause = error if isinstance(error, sqlite3.Error) else error.__cause__
             return PortError(str(said), retriable=not is_damage(cause))
-        except Exception as error:
-            # The thread's edge: a bug fails this batch, not all that follow.
+        except Exception as error:  # noqa: BLE001 - the thread's edge: a bug fails this batch, not all that follow
             self._give_up_connection()
             _log.exception("log writer failed")
             return PortError(f"the log's writer failed: {error!r}", retriable=True)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from adapters.sqlite.control_file import ControlFile
-from domain.errors import Refused
+from domain.errors import PortError, Refused
 from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer, Scope
 from domain.records import Known
 
 _encoder = msgspec.msgpack.Encoder()
 _retailer = msgspec.msgpack.Decoder(Retailer)
 _item = msgspec.msgpack.Decoder(CatalogueItem)
+_CATALOGUE = "catalogue "
+"""Before a retailer id, in the table of versions."""
+_log = logging.getLogger("hotbasket.control")
 
 
 class SqliteRetailers:
@@ -24,13 +29,19 @@ class SqliteRetailers:
         """Takes the control file."""
         self._file = control
         self._current: Control | None = None
+        self._catalogues: dict[str, _Catalogue] = {}
 
     def current(self) -> Control:
         """Gives what is in force now; reads again only when a command changed something."""
         version = self._file.version("retailers")
         current = self._current
         if current is None or current.version != version:
-            current = self._current = self._file.read_now(lambda connection: _control(connection, version))
+            try:
+                current = self._current = self._file.read_now(lambda connection: self._control(connection, version))
+            except PortError as error:
+                if current is None:
+                    raise
+                _log.error("control data can't be read, the last known stays in force", extra={"detail": str(error)})
         return current
 
     async def add(self, retailer: Retailer, write_key_digest: str, secret_key_digest: str) -> None:
@@ -56,12 +67,16 @@ class SqliteRetailers:
         """Replaces settings."""
 
         def write(connection: sqlite3.Connection) -> None:
-            changed = connection.execute(
+            _check_known(connection, retailer.retailer_id)
+            taken = connection.execute(
+                "SELECT 1 FROM retailers WHERE name = ? AND retailer_id != ?", (retailer.name, retailer.retailer_id)
+            ).fetchone()
+            if taken:
+                raise Refused(f"there is another retailer {retailer.name!r}: choose another name")
+            connection.execute(
                 "UPDATE retailers SET name = ?, settings = ? WHERE retailer_id = ?",
                 (retailer.name, _encoder.encode(retailer), retailer.retailer_id),
-            ).rowcount
-            if not changed:
-                raise Refused(f"there is no retailer {retailer.retailer_id}")
+            )
 
         await self._file.change("retailers", write)
 
@@ -69,6 +84,7 @@ class SqliteRetailers:
         """Adds a key and sets the end of those before it."""
 
         def write(connection: sqlite3.Connection) -> None:
+            _check_known(connection, retailer_id)
             connection.execute(
                 "UPDATE keys SET until_ms = MIN(COALESCE(until_ms, ?), ?) WHERE retailer_id = ? AND scope = ?",
                 (old_until_ms, old_until_ms, retailer_id, scope),
@@ -82,6 +98,11 @@ class SqliteRetailers:
         rows = [(retailer_id, item.product_id, _encoder.encode(item)) for item in items]
 
         def write(connection: sqlite3.Connection) -> None:
+            _check_known(connection, retailer_id)
+            connection.execute(
+                "INSERT INTO versions VALUES (?, 1) ON CONFLICT (subject) DO UPDATE SET version = version + 1",
+                (_CATALOGUE + retailer_id,),
+            )
             connection.execute("DELETE FROM catalogue WHERE retailer_id = ?", (retailer_id,))
             connection.executemany("INSERT OR REPLACE INTO catalogue VALUES (?, ?, ?)", rows)
 
@@ -96,29 +117,49 @@ class SqliteRetailers:
         )
         return [_item.decode(item) for (item,) in rows]
 
+    def _control(self, connection: sqlite3.Connection, version: int) -> Control:
+        retailers = {
+            retailer_id: _retailer.decode(settings)
+            for retailer_id, settings in connection.execute("SELECT retailer_id, settings FROM retailers ORDER BY name")
+        }
+        grants = {
+            digest: Grant(retailers[retailer_id], scope, until_ms)
+            for digest, retailer_id, scope, until_ms in connection.execute("SELECT * FROM keys")
+            if retailer_id in retailers
+        }
+        origins = frozenset(origin for retailer in retailers.values() for origin in retailer.origins)
+        versions = dict(connection.execute("SELECT subject, version FROM versions"))
+        held, self._catalogues = self._catalogues, {}
+        for one in retailers.values():
+            # A catalogue of 100,000 products takes 0.2 s of the event loop: only who imports it should pay that.
+            stands_for = (versions.get(_CATALOGUE + one.retailer_id, 0), one.currency)
+            found = held.get(one.retailer_id)
+            if found is None or found.stands_for != stands_for:
+                found = _Catalogue(stands_for, _known(connection, one))
+            self._catalogues[one.retailer_id] = found
+        known = {retailer_id: found.known for retailer_id, found in self._catalogues.items()}
+        return Control(version, retailers, grants, origins, known)
 
-def _control(connection: sqlite3.Connection, version: int) -> Control:
-    retailers = {
-        retailer_id: _retailer.decode(settings)
-        for retailer_id, settings in connection.execute("SELECT retailer_id, settings FROM retailers ORDER BY name")
-    }
-    grants = {
-        digest: Grant(retailers[retailer_id], scope, until_ms)
-        for digest, retailer_id, scope, until_ms in connection.execute("SELECT * FROM keys")
-        if retailer_id in retailers
-    }
-    origins = frozenset(origin for retailer in retailers.values() for origin in retailer.origins)
-    return Control(version, retailers, grants, origins, _known(connection, retailers))
+
+class _Catalogue(NamedTuple):
+    """A retailer's catalogue in memory, and the version and currency that it stands for."""
+
+    stands_for: tuple[int, str]
+    known: dict[str, Known]
 
 
-def _known(connection: sqlite3.Connection, retailers: Mapping[str, Retailer]) -> dict[str, dict[str, Known]]:
-    known: dict[str, dict[str, Known]] = {retailer_id: {} for retailer_id in retailers}
-    for retailer_id, product_id, encoded in connection.execute("SELECT retailer_id, product_id, item FROM catalogue"):
-        if retailer_id not in known:
-            continue
+def _check_known(connection: sqlite3.Connection, retailer_id: str) -> None:
+    if connection.execute("SELECT 1 FROM retailers WHERE retailer_id = ?", (retailer_id,)).fetchone() is None:
+        raise Refused(f"there is no retailer {retailer_id}: hotbasket retailer list shows those there are")
+
+
+def _known(connection: sqlite3.Connection, retailer: Retailer) -> dict[str, Known]:
+    known: dict[str, Known] = {}
+    rows = connection.execute("SELECT product_id, item FROM catalogue WHERE retailer_id = ?", (retailer.retailer_id,))
+    for product_id, encoded in rows:
         item = _item.decode(encoded)
-        currency = retailers[retailer_id].currency if item.price_minor is not None else None
-        known[retailer_id][product_id] = Known(
+        currency = retailer.currency if item.price_minor is not None else None
+        known[product_id] = Known(
             category_id=item.category_id, brand=item.brand, price_minor=item.price_minor, currency=currency
         )
     return known

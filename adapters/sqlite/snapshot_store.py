@@ -34,7 +34,8 @@ class SqliteSnapshotStore:
             ]
             await self._state.write(
                 lambda connection, rows=rows: connection.executemany(  # type: ignore[misc]  # mypy can't infer defaults
-                    "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (retailer_id, shopper) DO UPDATE SET"
+                    "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)"
+                    " ON CONFLICT (retailer_id, shopper) DO UPDATE SET"
                     " epoch = excluded.epoch, at = excluded.at, payload = excluded.payload,"
                     " due_at_ms = excluded.due_at_ms, touched_at_ms = excluded.touched_at_ms"
                     " WHERE (excluded.epoch, excluded.at) >= (epoch, at)",

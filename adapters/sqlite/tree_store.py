@@ -31,7 +31,9 @@ class SqliteTreeStore:
         version = self.version()
         if version != self._defaults_version:
             rows = await self._control.database.read(_defaults)
-            self._defaults = {retailer_id: StoredTree(generation, blob) for retailer_id, generation, blob in rows}
+            self._defaults = {
+                retailer_id: self._shared(retailer_id, generation, blob) for retailer_id, generation, blob in rows
+            }
             self._defaults_version = version
         found = await self._control.database.read(lambda connection: _own(connection, keys)) if keys else {}
         defaults = self._defaults
@@ -39,6 +41,11 @@ class SqliteTreeStore:
             if key not in found and key.retailer_id in defaults:
                 found[key] = defaults[key.retailer_id]
         return found
+
+    def _shared(self, retailer_id: str, generation: int, blob: bytes) -> StoredTree:
+        """Gives the object that residents already hold, where the tree is still the same."""
+        held = self._defaults.get(retailer_id)
+        return held if held is not None and held.generation == generation else StoredTree(generation, blob)
 
     async def get(self, key: ShopperKey, generation: int) -> StoredTree | None:
         """Reads one tree of one generation: the shopper's own, else the default."""
@@ -79,7 +86,10 @@ class SqliteTreeStore:
 
 def _defaults(connection: sqlite3.Connection) -> list[tuple[str, int, bytes]]:
     return connection.execute(
-        "SELECT retailer_id, MAX(generation), blob FROM trees WHERE shopper = ? GROUP BY retailer_id", (DEFAULT,)
+        # By way of the few retailers: a search by shopper alone would read every tree.
+        "SELECT retailer_id, MAX(trees.generation), blob FROM generations JOIN trees USING (retailer_id)"
+        " WHERE shopper = ? GROUP BY retailer_id",
+        (DEFAULT,),
     ).fetchall()
 
 

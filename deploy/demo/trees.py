@@ -65,7 +65,10 @@ def _opening(taste: Taste) -> Json:
     prize = {"type": "percent", "value": taste.percent}
     return {
         "start": {"edges": [thanks, welcome, *ideas], "after": {"idle_s": 40, "to": "nudge"}},
-        "thanks": {"experiences": [_game("wheel", taste.favourite, prize)], "edges": ideas},
+        "thanks": {
+            "experiences": [_game("wheel", taste.favourite, prize), _recommend("for your next basket", taste.forgotten)],
+            "edges": ideas,
+        },
         "welcome": {"experiences": [_offer(taste)], "edges": ideas},
         "nudge": {
             "experiences": [_recommend("a favourite of yours" if taste.title_en else "a favourite", taste.favourite)],
@@ -135,8 +138,11 @@ def _later(taste: Taste) -> Json:
 
 def _ideas(taste: Taste) -> tuple[Json, Json, Json]:
     """What is recommended with pasta, with wine, with coffee or tea."""
+    usual, other = taste.sauces
+    sauce = _recommend(taste.reason, usual)
+    sauce["content"]["products"].append({"product_id": other, "reason": "also good with pasta"})
     return (
-        _recommend(taste.reason, *taste.sauces),
+        sauce,
         _recommend("good with wine", *taste.cheeses),
         _recommend("good with a hot drink", *taste.sweets),
     )

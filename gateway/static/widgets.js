@@ -15,7 +15,7 @@
  * @property {(productId: string) => void} [addToBasket] with it each product gets a button
  * @property {string} [currency] of thresholds and rewards, ISO 4217; EUR
  * @property {string} [language] of texts and prices; the page's own
- * @property {Object<string, string>} [texts] replaces texts of the language
+ * @property {Object<string, string>} [texts] replaces texts of the language; a reason that is a key here is said so
  */
 (() => {
   'use strict';
@@ -130,7 +130,7 @@
     const add = settings.addToBasket
       ? button('add', texts.add, () => { card.clicked(); settings.addToBasket(id); }) : null;
     if (add) add.setAttribute('aria-label', `${texts.add}: ${product.name}`);
-    return element('li', 'product', '', image, name, price, reason ? element('span', 'reason', reason) : null, add);
+    return element('li', 'product', '', image, name, price, reason ? element('span', 'reason', texts[reason] || reason) : null, add);
   }
   async function productList(card) {
     const items = await Promise.all(card.content.products.map((entry) => productItem(entry, card)));

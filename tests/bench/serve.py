@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import signal
 import sys
 from pathlib import Path
+
+import uvloop
+from starlette.types import ASGIApp
+
+from adapters.clock import SystemClock
+from adapters.settings import load_settings
+from adapters.wiring import embedded
+from deploy.http_server import HttpServer
+from deploy.listeners import listen
+from gateway.app import Gateway
+from gateway.stores import Keys, Stores
+from monitoring.metrics import Metrics
+from tests.bench.noop import application
+
+
+async def serve(kind: str, port: int, data: Path) -> None:
+    """Serves until SIGTERM."""
+    settings = load_settings()
+    listener = listen("127.0.0.1", port, "")
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    app: ASGIApp = application
+    if kind == "gateway":
+        metrics, clock = Metrics(), SystemClock()
+        ports = embedded(data, settings, metrics, clock)
+        stores = Stores(
+            ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
+        )
+        gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings)
+        await gateway.start()
+        app = gateway
+    gc.collect()
+    gc.freeze()
+    server = HttpServer(app, settings)
+    serving = asyncio.create_task(server.serve_on(listener))
+    await stopping.wait()
+    server.stop()
+    await serving
+    if kind == "gateway":
+        await gateway.stop()
+        await ports.close()
 
 
 def main() -> None:
     """`python -m tests.bench.serve noop|gateway PORT DATA`."""
-    kind, port, data = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-    print(kind, port, data)
+    uvloop.run(serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ def browser(chromium: str) -> Iterator[Browser]:
 def servers() -> Iterator[tuple[Collector, Shop]]:
     """The scripted gateway and the shop, on two origins."""
     collector = Collector()
-    shop = Shop(collector.url)
+    shop = Shop()
+    shop.collector_url = collector.url
     yield collector, shop
     shop.stop()
     collector.stop()

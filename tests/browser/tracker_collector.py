@@ -234,10 +234,16 @@ class Collector:
 
 
 class Shop:
-    """The retailer's site: pages under a strict CSP, and the server side that hands out subscriptions."""
+    """The retailer's site: pages under a strict CSP, and the server side that hands out subscriptions.
 
-    def __init__(self, collector_url: str) -> None:
-        self._collector_url = collector_url
+    Args:
+        subscribe: makes a token for a shopper id; without it tokens are numbered.
+    """
+
+    def __init__(self, subscribe: Callable[[str], str] | None = None) -> None:
+        self._subscribe = subscribe
+        self.collector_url = ""
+        self.write_key = "wk_test"
         self._running = Running(
             Starlette(routes=[Route("/token", self._token), Route("/{name}", self._file), Route("/", self._file)])
         )
@@ -253,7 +259,9 @@ class Shop:
         self._running.stop()
 
     async def _token(self, request: Request) -> Response:
-        token = f"{request.query_params['shopper']}-token-{len(self.tokens_given) + 1}"
+        shopper = request.query_params["shopper"]
+        numbered = f"{shopper}-token-{len(self.tokens_given) + 1}"
+        token = numbered if self._subscribe is None else await asyncio.to_thread(self._subscribe, shopper)
         self.tokens_given.append(token)
         return PlainTextResponse(token)
 
@@ -262,10 +270,11 @@ class Shop:
         path = (STATIC if name.startswith(("tracker", "widgets")) else PAGES) / name
         if not re.fullmatch(r"[a-z_]+\.(js|css|html)", name) or not path.is_file():
             return Response(status_code=404)
-        text = path.read_text(encoding="utf-8").replace("{{collector}}", self._collector_url)
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("{{collector}}", self.collector_url).replace("{{write_key}}", self.write_key)
         policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-            f"connect-src 'self' {self._collector_url}; base-uri 'none'; form-action 'none'; "
+            f"connect-src 'self' {self.collector_url}; base-uri 'none'; form-action 'none'; "
             f"require-trusted-types-for 'script'"
         )
         return Response(text, media_type=type_of[path.suffix], headers={"Content-Security-Policy": policy})

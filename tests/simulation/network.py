@@ -43,6 +43,7 @@ class Network:
     def __init__(self, sky: Sky, gateways: Callable[[], list[Running]]) -> None:
         self._sky = sky
         self._gateways = gateways
+        self.trace = sky.trace
 
     async def post(
         self, path: str, document: dict[str, Any], headers: dict[str, str], query: str = ""

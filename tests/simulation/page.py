@@ -33,6 +33,7 @@ class Page:
         screen: by slot.
         told: every experience that any of its screens was told, in order.
         faults: what a shopper must never see.
+        forgets: whether the next look is that of a page that knows nothing.
         is_fresh: whether the page has, since it was asked to look again, read all that there was.
     """
 
@@ -42,6 +43,7 @@ class Page:
         self.told: list[str] = []
         self.faults: list[str] = []
         self.must_look_again = False
+        self.forgets = False
         self.is_fresh = False
         self._network = network
         self._draw = draw
@@ -80,7 +82,7 @@ class Page:
     def _open(self, token: str) -> Connection | None:
         """Connects: the same page again, one that follows it, or one that knows nothing."""
         query, headers = f"subscription={token}", {}
-        if not self._last or not self._keeps_position:
+        if not self._last or not self._keeps_position or self.forgets:
             self._last = ""
             self.screen.clear()
             self._on_screen.clear()
@@ -88,6 +90,7 @@ class Page:
             headers["Last-Event-ID"] = self._last
         else:
             query += f"&after={self._last}"
+        self._network.trace(f"connects after {self._last or 'nothing'}")
         return self._network.connect(query, headers)
 
     async def _listen(self, connection: Connection) -> None:
@@ -118,6 +121,7 @@ class Page:
         kind = fields.get("event")
         if kind not in ("experience", "withdrawn"):
             return
+        self._network.trace(f"is told {fields['id']} {kind} {fields['data'][:54]}")
         if self._last and place_of(fields["id"]) <= place_of(self._last):
             self.faults.append(f"told {fields['id']} after {self._last}: {fields['data']}")
         self._last = fields["id"]

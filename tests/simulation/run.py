@@ -124,7 +124,7 @@ class Run:
             late = await self._until(self._is_replayed)
             await self._until_quiet()
         for page in self.pages:
-            page.must_look_again = True
+            page.must_look_again, page.forgets = True, self.system.resumed_blindly
         late = late or await self._until(self._is_told)
         now_ms = self.world.now_ms()
         await self.system.stop_workers()

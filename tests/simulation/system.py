@@ -54,8 +54,6 @@ class System:
             resident_idle_s=draw.choice((0.5, 2.0, 3_600.0)),
             poll_records_max=draw.choice((1, 4, 20, 200)),
             stream_queue_max=draw.choice((1, 3, 64)),
-            recent_s=draw.choice((1.0, 5.0, 60.0)),
-            recent_max=draw.choice((1, 10, 200_000)),
         )
         self.processes: list[Process] = []
         self.gateways: list[Running] = []
@@ -67,6 +65,7 @@ class System:
         self._refuses = partitions == 1 and draw.random() < 0.5
         self._numbers: dict[str, int] = {}
         self._is_over = False
+        self._gateway_metrics = Metrics()
         for _ in range(draw.randint(1, 2)):
             self.start_gateway()
         for _ in range(workers):
@@ -93,7 +92,7 @@ class System:
             trees=SimulatedTrees(self.shelf, wire),
             retailers=SimulatedRetailers(),
             clock=self.clocks[process.name],
-            metrics=Metrics(),
+            metrics=self._gateway_metrics,
         )
         gateway = Running(process, Gateway(stores, Keys(SIGNING_KEY, shopper_key), self.settings))
         process.start(gateway.gateway.start())
@@ -148,6 +147,15 @@ class System:
         for whose, blob in trees:
             self.pushes.append(Push(ShopperKey(retailer_id, whose), StoredTree(generation, blob), ends))
         return generation
+
+    @property
+    def resumed_blindly(self) -> bool:
+        """Whether a stream began without the shopper's snapshot: what the snapshot alone knew is not told later."""
+        samples = (sample for metric in self._gateway_metrics.registry.collect() for sample in metric.samples)
+        return any(
+            sample.name == "hotbasket_gateway_errors_total" and sample.labels["what"] == "snapshot" and sample.value
+            for sample in samples
+        )
 
     def _ready_gateways(self) -> list[Running]:
         """Gives the gateways that a load balancer sends requests to: those that say that they are ready."""

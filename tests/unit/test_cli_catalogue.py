@@ -120,7 +120,7 @@ def test_a_hopeless_file_does_not_flood_the_terminal(tmp_path: Path) -> None:
         (b"", "line 1: the header lacks product_id, name, category_id"),
         (b"sku,title\n1,Penne\n", "the header lacks product_id, name, category_id"),
         (HEADER.encode(), "holds no product"),
-        (b"product_id,name,category_id\np-1,Cr\xe8me,dairy\n", "is not UTF-8 at byte 35"),
+        (b"product_id,name,category_id\np-1,Cr\xe8me,dairy\n", "is not UTF-8 at byte 34"),
         (b'product_id,name,category_id\np-1,"Penne,pasta\n', "line 2: unexpected end of data"),
     ],
 )

@@ -6,9 +6,10 @@ import {el} from './dom.js';
 import {conditionText, fieldsOf, glassWord, number, seenText} from './glass_words.js';
 import {nameOf, product} from './goods.js';
 import {consented, onAct, shopper, space} from './session.js';
+import {arriveAt, forgetTrail, openTrail, plant, settle, way} from './trail.js';
 import {drawTree, lightTree} from './tree_view.js';
 import {forgetWire, noteAction, now, onWire, page, sentEvent, wire} from './wire.js';
-import {money} from './words.js';
+import {language, money} from './words.js';
 
 const POLL_MS = 1000;
 const SOON_MS = [60, 400, 1100];
@@ -18,19 +19,20 @@ const ROWS = 12;
 const panel = document.getElementById('glass');
 const parts = Object.fromEntries(['state', 'events', 'basket', 'tree', 'experiences', 'why', 'crowd'].map((name) => [name, el(`div.glass-${name}`)]));
 /** @type {{id: string, kind: string, slot: string, node: string, ms: number, note: string}[]} */ let arrivals = [];
-/** Node ids since the root. @type {string[]} */ let trail = [];
 let known = null;
 let generation = -1;
 let drawing = null;
+const sum = el('span.glass-total');
 let asking = false;
 
 export function startGlass() {
   arrivals = stored('arrivals');
-  trail = stored('trail');
-  const section = (word, part) => el('section', {'aria-labelledby': `glass-${word}`}, el('h3', {id: `glass-${word}`}, glassWord(word)), part);
+  openTrail(`${space()}.trail`);
+  const section = (word, part, aside = null) => el('section', {'aria-labelledby': `glass-${word}`},
+    el('h3', {id: `glass-${word}`}, el('span', {}, glassWord(word)), aside), part);
   panel.append(
     el('div.glass-head', {}, el('h2', {id: 'glass-title'}, glassWord('title')), parts.state),
-    section('events', parts.events), section('basket', parts.basket), section('tree', parts.tree),
+    section('events', parts.events), section('basket', parts.basket, sum), section('tree', parts.tree),
     section('experiences', parts.experiences), section('why', parts.why), parts.crowd);
   for (const part of Object.values(parts)) if (part !== parts.tree) part.tabIndex = -1;
   startToggle();
@@ -44,7 +46,7 @@ export function startGlass() {
 
 /** Draws everything again; consent may have changed. */
 export function drawGlass() {
-  if (consented() === 'denied') { arrivals = []; trail = []; known = null; keep(); forgetWire(); }
+  if (consented() === 'denied') { arrivals = []; known = null; keep(); forgetTrail(); forgetWire(); }
   drawState();
   drawEvents();
   drawExperiences();
@@ -71,7 +73,6 @@ function startToggle() {
 function stored(name) { return JSON.parse(sessionStorage.getItem(`${space()}.${name}`) || '[]'); }
 function keep() {
   sessionStorage.setItem(`${space()}.arrivals`, JSON.stringify(arrivals));
-  sessionStorage.setItem(`${space()}.trail`, JSON.stringify(trail));
 }
 
 // ---- what hotbasket knows
@@ -97,35 +98,24 @@ function take({shopper: view, tree, crowd}) {
     generation = tree.generation;
     drawing = drawTree(tree);
     parts.tree.replaceChildren(drawing);
-    if (!trail.every((id) => id in tree.nodes)) trail = [];
-    trail = trail.length ? trail : [tree.root];
+    plant(tree);
   }
-  if (view && view.tree.node_id) walk(view);
+  if (view && view.tree.node_id) settle(view);
   drawKnown();
   parts.crowd.textContent = crowd ? glassWord('crowd', {...crowd, events: number(crowd.events), experiences: number(crowd.experiences)}) : '';
 }
 
-/** Extends the trail to where the shopper stands; the newest decision knows the way if it led there. */
-function walk({tree, decisions}) {
-  const here = tree.node_id;
-  if (trail[trail.length - 1] === here) return;
-  const path = decisions.length ? decisions[0].path : [];
-  const start = trail.indexOf(path[0]);
-  if (path[path.length - 1] === here) trail = [...trail.slice(0, start < 0 ? 0 : start), ...path];
-  else trail = trail.includes(here) ? trail.slice(0, trail.indexOf(here) + 1) : [...trail, here];
-  keep();
-}
-
 function drawKnown() {
-  if (drawing) lightTree(drawing, trail, glassWord('node', {node: trail[trail.length - 1] || '–'}));
+  if (drawing) lightTree(drawing, way(), glassWord('node', {node: way().at(-1) || '–'}));
   const lines = known ? known.basket.lines : [];
   parts.basket.replaceChildren(...(lines.length ? [
     el('ul', {}, ...lines.map((line) => el('li', {}, el('span', {}, nameOf(product(line.product_id) || {name: {fr: line.product_id, en: line.product_id}})),
       el('b', {}, `× ${line.quantity}`)))),
-    el('p', {}, el('b', {}, money(known.basket.total_minor)), known.as_of ? ` ${glassWord('asOf', {time: known.as_of.slice(11, 19)})}` : ''),
   ] : [el('p.none', {}, known ? glassWord('empty') : consented() === 'granted' ? glassWord('unknown') : '–')]));
+  sum.replaceChildren(...(known ? [el('b', {}, money(known.basket.total_minor)), known.as_of ? ` ${glassWord('asOf', {time: clock(known.as_of)})}` : ''] : []));
   drawWhy();
 }
+const clock = (stamp) => new Date(stamp).toLocaleTimeString(language, {hour12: false});
 
 function drawWhy() {
   const decision = known && known.decisions[0];
@@ -141,6 +131,7 @@ function drawWhy() {
 
 function drawState() {
   const consent = consented();
+  if (consent !== 'granted') { drawing = null; generation = -1; parts.tree.replaceChildren(el('p.none', {}, glassWord('dark'))); }
   const word = consent === 'denied' ? 'denied' : consent !== 'granted' ? 'asked' : navigator.onLine ? 'online' : 'offline';
   parts.state.className = `glass-state ${word}`;
   parts.state.textContent = glassWord(word);
@@ -148,8 +139,14 @@ function drawState() {
 
 function drawEvents() {
   const rows = wire().slice(0, ROWS).map(({type, event, status, ms}) => el(`li.${status}`, {'data-status': status},
-    el('b', {}, type), el('span', {}, fieldsOf(event)), el('code', {}, status === 'stored' ? `${Math.max(1, Math.round(ms))} ms` : status)));
+    el('b', {}, type), el('span', {}, about(event)), el('code', {}, status === 'stored' ? `${Math.max(1, Math.round(ms))} ms` : status)));
   parts.events.replaceChildren(rows.length ? el('ul', {}, ...rows) : el('p.none', {}, glassWord('noEvents')));
+}
+
+/** What matters of an event; an experience by what it is rather than by its id. */
+function about(event) {
+  const meant = arrivals.find((one) => one.id === event.experience_id);
+  return meant ? `${meant.kind.replace('_', ' ')} · ${meant.node}` : fieldsOf(event);
 }
 
 function arrived(experience) {
@@ -158,7 +155,7 @@ function arrived(experience) {
   const cause = sentEvent(trigger);
   const row = {id, kind, slot, node, ms: 0, note: !cause ? glassWord('timer') : cause.page === page ? '' : glassWord('later')};
   arrivals = [row, ...arrivals].slice(0, ROWS);
-  if (pathEnd() !== node && kind !== 'basket_tension') { trail = trail.includes(node) ? trail : [...trail, node]; }
+  arriveAt(experience);
   requestAnimationFrame(() => {
     if (cause) row.ms = now() - cause.sent;
     keep();
@@ -167,7 +164,6 @@ function arrived(experience) {
     askSoon();
   });
 }
-const pathEnd = () => trail[trail.length - 1];
 
 function drawExperiences() {
   const rows = arrivals.map(({kind, slot, node, ms, note}) => el('li', {'data-kind': kind}, el(`i.dot.${kind}`),

@@ -6,19 +6,20 @@ const WORDS = {
   en: {
     title: 'Behind the glass', events: 'Events as they leave', basket: 'Basket as hotbasket knows it', tree: 'This shopper’s tree',
     experiences: 'Experiences, from event to page', why: 'Why', empty: 'empty', noEvents: 'No event has left yet.',
-    noExperiences: 'None yet. Put pasta in the basket.', noWhy: 'No decision yet.', asked: 'Waiting for your consent: nothing leaves.',
-    denied: 'No consent: nothing leaves, nothing is known.', offline: 'offline: events wait here', online: 'live',
+    noExperiences: 'None yet. Put pasta in the basket.', noWhy: 'No decision yet.', asked: 'waiting for your consent',
+    denied: 'no consent: nothing leaves', offline: 'offline: events wait here', online: 'live',
     unknown: 'hotbasket has not met this shopper.', crowd: '{shoppers} simulated shoppers · {events} events · {experiences} experiences · median {median} ms',
-    timer: 'idle timer', later: 'next page', node: 'at node {node}', asOf: 'as of {time}', idle: 'the shopper was idle',
+    timer: 'idle timer', later: 'next page', node: 'at node {node}', asOf: 'as of {time}', idle: 'the shopper was idle', dark: 'Without your consent nothing leaves, and there is nothing to see here.',
   },
   fr: {
     title: 'Derrière la vitre', events: 'Les événements qui partent', basket: 'Le panier vu par hotbasket', tree: 'L’arbre de ce client',
     experiences: 'Expériences, de l’événement à la page', why: 'Pourquoi', empty: 'vide', noEvents: 'Aucun événement n’est parti.',
     noExperiences: 'Aucune. Mettez des pâtes dans le panier.', noWhy: 'Pas encore de décision.',
-    asked: 'Votre accord est attendu : rien ne part.', denied: 'Pas d’accord : rien ne part, rien n’est su.',
+    asked: 'en attente de votre accord', denied: 'sans accord, rien ne part',
     offline: 'hors ligne : les événements attendent ici', online: 'en direct', unknown: 'hotbasket n’a jamais vu ce client.',
     crowd: '{shoppers} clients simulés · {events} événements · {experiences} expériences · médiane {median} ms',
     timer: 'minuterie', later: 'page suivante', node: 'au nœud {node}', asOf: 'à {time}', idle: 'le client ne faisait rien',
+    dark: 'Sans votre accord rien ne part, et il n’y a rien à voir ici.',
   },
 };
 
@@ -32,7 +33,7 @@ export function fieldsOf({page, product: bought, quantity, query, target, order_
   if (page) return [page.kind, page.product_id || page.category_id].filter(Boolean).join(' · ');
   if (query !== undefined) return `“${query}”`;
   if (order_id) return `${order_id} · ${money(total_minor || 0)}`;
-  return target || (experience_id || '').slice(0, 8);
+  return target || experience_id || '';
 }
 
 const bounds = (low, high, write = String) => [low !== undefined && `≥ ${write(low)}`, high !== undefined && `≤ ${write(high)}`]

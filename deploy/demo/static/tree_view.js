@@ -6,9 +6,10 @@
 import {svg} from './dom.js';
 
 const WIDTH = 396;
-const ROW = 31;
-const PILL = 19;
-const LETTER = 5.9;
+const ROW = 31.5;
+const PILL = 20;
+const LETTER = 5.6;
+const DOT = 8;
 
 /** @type {Map<string, {x: number, y: number, width: number}>} */ let places = new Map();
 /** @type {Map<string, SVGElement>} */ let pills = new Map();
@@ -20,7 +21,7 @@ export function drawTree(tree) {
   const height = rows.length * ROW;
   places = new Map();
   rows.forEach((row, depth) => {
-    const widths = row.map((id) => Math.max(46, id.length * LETTER + 20));
+    const widths = row.map((id) => Math.max(54, id.length * LETTER + 20 + DOT * (tree.nodes[id].experiences || []).length));
     const gap = (WIDTH - widths.reduce((sum, width) => sum + width, 0)) / (row.length + 1);
     let left = Math.max(2, gap);
     row.forEach((id, at) => {
@@ -63,11 +64,11 @@ export function lightTree(drawing, trail, title) {
 function pill(id, node) {
   const {x, y, width} = places.get(id);
   const dots = (node.experiences || []).map(({kind}, at) => (
-    svg(`circle.dot.${kind}`, {cx: x - width / 2 + 9 + at * 7, cy: y, r: 2.6})
+    svg(`circle.dot.${kind}`, {cx: x - width / 2 + 11 + at * DOT, cy: y, r: 2.7})
   ));
   return svg('g.tree-node', {'data-node': id},
     svg('rect', {x: x - width / 2, y: y - PILL / 2, width, height: PILL, rx: PILL / 2}), ...dots,
-    svg('text', {x: x + (dots.length ? 2 + dots.length * 3 : 0), y: y + 3.6, 'text-anchor': 'middle'}, id));
+    svg('text', {x: x + dots.length * DOT / 2, y: y + 3.6, 'text-anchor': 'middle'}, id));
 }
 
 function line(from, to, kind) {

@@ -55,6 +55,7 @@ const WORDS = {
 /** Reasons in the trees are English; a French page says them in French. */
 const REASONS = {
   'your usual with pasta': 'votre habitude avec les pâtes', 'popular with pasta': 'apprécié avec les pâtes',
+  'also good with pasta': 'bon aussi avec les pâtes', 'for your next basket': 'pour votre prochain panier',
   'good with wine': 'se marie bien avec le vin', 'good with a hot drink': 'avec une boisson chaude',
   'goes with your sauce': 'va avec votre sauce', 'a favourite of yours': 'un de vos préférés',
   'a favourite': 'un préféré du magasin', 'did you forget it?': 'rien oublié ?', 'chosen for you': 'choisi pour vous',

@@ -22,7 +22,7 @@ let subscribed = asked.get('shopper');
 window.become = (id) => { subscribed = id; hotbasket.identify(id); };
 hotbasket.init({
   endpoint: document.querySelector('meta[name=collector]').content,
-  writeKey: 'wk_test',
+  writeKey: document.querySelector('meta[name=write-key]').content,
   getSubscription: asked.has('stream') ? async () => (await fetch('/token?shopper=' + subscribed)).text() : undefined,
   consent: asked.get('consent') || undefined,
 });

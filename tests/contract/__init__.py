@@ -1,0 +1,1 @@
+"""One suite for every port: what its docstring promises, kept by every adapter."""
