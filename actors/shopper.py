@@ -10,6 +10,7 @@ from thespian.actors import Actor
 
 from actors.messages import Activate, Answer, Armed, Deliver, Forget, Item, Loaded, Show, Shown, TakeTree
 from domain.decide import adopt, decide
+from domain.events import IdleElapsed
 from domain.fold import apply
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
@@ -97,6 +98,9 @@ class Resident:
             applied = apply(state, item.record, item.position)
             if applied.repeat:
                 self.state = applied.state
+                if isinstance(item.record.event, IdleElapsed) and applied.state.timer is not None:
+                    # It fired while another event was on its way, whose timer nobody has taken down yet.
+                    return Answer(armed=Armed(self.key, applied.state.timer.due_at_ms), repeat=True)
                 return _REPEAT
             decided = item.decided
             if not item.adopting:

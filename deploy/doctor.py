@@ -14,7 +14,7 @@ from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, NamedTuple
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import typer
 
@@ -272,7 +272,8 @@ def _taken(host: str, port: int) -> str | None:
 def _get(url: str) -> str:
     """The text at an address, empty where there is none or the answer is no success."""
     try:
-        with urlopen(url, timeout=ANSWER_S) as answer:  # noqa: S310 - an http address of this machine
+        # Without the environment's proxies: they know nothing of this machine's ports.
+        with build_opener(ProxyHandler({})).open(url, timeout=ANSWER_S) as answer:
             text: str = answer.read().decode(errors="replace")
             return text
     except (OSError, HTTPException):

@@ -25,6 +25,7 @@ from deploy.demo.crowd import Crowd
 from deploy.demo.setup import setup
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.listeners import address_of, listen
+from domain.errors import HotbasketError
 from gateway.app import Gateway
 from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
@@ -128,11 +129,12 @@ async def _live(parts: _Parts, listener: socket.socket, listening: dict[str, obj
         log.info("listening", **listening)
         if parts.crowd is not None:
             crowd = asyncio.create_task(parts.crowd.run(), name="crowd")
-            crowd.add_done_callback(_tell_of_failure)
+            crowd.add_done_callback(lambda task: _tell_of_failure(task) and None)
         await asyncio.wait((waiting, worker, server), return_when=asyncio.FIRST_COMPLETED)
-    for task in (started, waiting, crowd):
-        if task is not None:
-            task.cancel()
+    left = [task for task in (started, waiting, crowd) if task is not None]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
     return await _stop(parts, worker, server, failed=not stopping.is_set())
 
 
@@ -152,7 +154,11 @@ def _on_signal() -> asyncio.Event:
 
 
 async def _stop(parts: _Parts, worker: asyncio.Task[None], server: asyncio.Task[None], *, failed: bool) -> int:
-    """Stops in the order of the events' way, so that nothing acknowledged is left behind, and gives the exit code."""
+    """Stops in the order of the events' way, so that nothing acknowledged is left behind, and gives the exit code.
+
+    Raises:
+        HotbasketError: the expected failure that ended a part.
+    """
     log.info("stopping", reason="a part ended" if failed else "signal")
     await parts.gateway.drain()
     parts.server.stop()
@@ -164,18 +170,22 @@ async def _stop(parts: _Parts, worker: asyncio.Task[None], server: asyncio.Task[
         log.warning("worker stopped without its last checkpoint", after_s=WORKER_STOP_S)
     await asyncio.gather(worker, server, return_exceptions=True)
     await parts.gateway.stop()
-    for task in (worker, server):
-        failed = _tell_of_failure(task) or failed
-    log.info("stopped", failed=failed)
-    return 1 if failed else 0
+    errors = [error for task in (worker, server) if (error := _tell_of_failure(task)) is not None]
+    log.info("stopped", failed=failed or bool(errors))
+    for error in errors:
+        if isinstance(error, HotbasketError):
+            raise error
+    return 1 if failed or errors else 0
 
 
-def _tell_of_failure(task: asyncio.Task[None]) -> bool:
-    """Logs a part's failure, if it is one."""
+def _tell_of_failure(task: asyncio.Task[None]) -> BaseException | None:
+    """Logs what ended a part, unless it was stopped, and gives it."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        log.error("part failed", part=task.get_name(), detail=str(error), exc_info=error)
-    return error is not None
+        # What was expected is told by its message; a bug needs its traceback.
+        trace = None if isinstance(error, HotbasketError) else error
+        log.error("part failed", part=task.get_name(), detail=str(error), exc_info=trace)
+    return error
 
 
 def _next_step(options: Options, url: str, ports: Ports) -> str:

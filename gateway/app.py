@@ -62,6 +62,7 @@ class Gateway:
         self._load = Load(settings.requests_max)
         self._streams = Streams(settings, stores.clock, stores.metrics)
         recent, waits = Recent(settings, stores.clock, stores.metrics), Waits()
+        self._waits = waits
         self._follower = Follower(stores, recent, waits, self._streams.deliver)
         self._is_started = False
         bodies = Bodies(settings, self._deadlines, self._load)
@@ -108,6 +109,11 @@ class Gateway:
             self._metrics.gateway_errors.labels("request").inc()
             _log.exception("a request failed", extra={"method": scope["method"], "path": scope["path"]})
             await refuse(send, Refusal("internal", "this is a fault of the server, which has noted it"), cors)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their experiences now."""
+        return self._waits.open
 
     async def start(self) -> None:
         """Begins to follow the experience log; the gateway is ready when it has caught up."""

@@ -40,7 +40,7 @@ def throughput(rounds: int, seconds: float) -> dict[str, Any]:
 
 def live_path(rate: float, seconds: float) -> dict[str, Any]:
     """Event to experience on the stream's socket, open loop, on every core: the server's threads need theirs."""
-    with tempfile.TemporaryDirectory() as data, serving("run", Path(data)) as server:
+    with tempfile.TemporaryDirectory() as data, serving("run", Path(data), with_tension) as server:
         return load("tests.bench.stream", server.url, server.secret_key, "--rate", str(rate), "--seconds", str(seconds))
 
 
@@ -83,6 +83,8 @@ def main() -> None:
     figures["actors"] = load("tests.bench.inside", "fold")
     console.print(f"[bold]Residents[/bold]: {options.residents:,}")
     figures["residents"] = load("tests.bench.inside", "residents", str(options.residents))
+    console.print("[bold]Where the time goes[/bold]")
+    figures["profile"] = list(load("tests.bench.hot_path").items())
     text = page.render(figures)
     sys.stdout.write(text)
     if not options.no_page:

@@ -28,7 +28,12 @@ ACTIVATED_AT_ONCE = 100
 
 
 def forty_nodes() -> bytes:
-    """Gives an encoded tree of 40 nodes: a root, and branches of sauce, score and basket tension."""
+    """Gives the encoded tree of `forty_nodes_json`."""
+    return encode_tree(read_tree(forty_nodes_json())[1])
+
+
+def forty_nodes_json() -> dict[str, Any]:
+    """Gives a tree of 40 nodes: a root, and branches of sauce, score and basket tension."""
     nodes: dict[str, Any] = {"start": {"edges": []}}
     for number in range(BRANCHES):
         added = {"kind": "product", "action": "added", "category_ids": [f"category-{number}"]}
@@ -48,8 +53,7 @@ def forty_nodes() -> bytes:
             "experiences": [{"slot": "banner", "kind": "basket_tension", "ttl_s": 900, "content": content}]
         }
         nodes[f"end-{number}"] = {}
-    _, tree = read_tree({"schema_version": 1, "shopper": "default", "root": "start", "nodes": nodes})
-    return encode_tree(tree)
+    return {"schema_version": 1, "shopper": "default", "root": "start", "nodes": nodes}
 
 
 def some_events(count: int, shoppers: int) -> list[Item]:
@@ -145,9 +149,9 @@ def residents(count: int, churns: int = 10) -> dict[str, float]:
     churn = min(count, 50_000)
     sizes = []
     for turn in range(churns):
-        while members.passivate(idle_since_s=turn + 1.5, residents_max=count - churn, keep=frozenset()).bound:
+        while members.passivate(idle_since_s=-1.0, residents_max=count - churn, keep=frozenset()).bound:
             pass
-        for first in range(0, len(members) and churn, ACTIVATED_AT_ONCE):
+        for first in range(0, churn, ACTIVATED_AT_ONCE):
             activate(count * (turn + 1) + first, turn + 2)
         sizes.append(resident_bytes())
     return {

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import uvloop
@@ -28,26 +29,26 @@ async def serve(kind: str, port: int, data: Path) -> None:
     listener = listen("127.0.0.1", port, "")
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    app: ASGIApp = application
-    if kind == "gateway":
-        metrics, clock = Metrics(), SystemClock()
-        ports = embedded(data, settings, metrics, clock)
-        stores = Stores(
-            ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
-        )
-        gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings)
-        await gateway.start()
-        app = gateway
-    gc.collect()
-    gc.freeze()
-    server = HttpServer(app, settings)
-    serving = asyncio.create_task(server.serve_on(listener))
-    await stopping.wait()
-    server.stop()
-    await serving
-    if kind == "gateway":
-        await gateway.stop()
-        await ports.close()
+    async with AsyncExitStack() as closing:
+        app: ASGIApp = application
+        if kind == "gateway":
+            metrics, clock = Metrics(), SystemClock()
+            ports = embedded(data, settings, metrics, clock)
+            closing.push_async_callback(ports.close)
+            stores = Stores(
+                ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
+            )
+            gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings)
+            await gateway.start()
+            closing.push_async_callback(gateway.stop)
+            app = gateway
+        gc.collect()
+        gc.freeze()
+        server = HttpServer(app, settings)
+        serving = asyncio.create_task(server.serve_on(listener))
+        await stopping.wait()
+        server.stop()
+        await serving
 
 
 def main() -> None:

@@ -10,15 +10,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.bench.actors import forty_nodes_json
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
+Retailer = Callable[[Path], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -76,30 +79,40 @@ def hotbasket(*arguments: str) -> dict[str, Any]:
     return document
 
 
+def with_forty_nodes(data: Path) -> tuple[str, str]:
+    """Makes a retailer with a default tree of 40 nodes, and gives its two keys."""
+    return _retailer(data, forty_nodes_json())
+
+
 def with_tension(data: Path) -> tuple[str, str]:
-    """Makes a retailer whose default tree opens a basket tension at once, and gives its two keys."""
-    keys = hotbasket("retailer", "add", "bench", "--data", str(data))
+    """Makes a retailer whose default tree opens a basket tension at once: every addition brings an experience."""
     content = {"threshold_minor": 10**12, "reward": {"type": "amount", "value_minor": 500}}
     shown = {"slot": "banner", "kind": "basket_tension", "ttl_s": 86_400, "content": content}
     added = {"kind": "basket_lines", "at_least": 1}
     nodes = {"start": {"edges": [{"to": "open", "when": added}]}, "open": {"experiences": [shown]}}
+    return _retailer(data, {"schema_version": 1, "shopper": "default", "root": "start", "nodes": nodes})
+
+
+def _retailer(data: Path, tree: dict[str, Any]) -> tuple[str, str]:
+    keys = hotbasket("retailer", "add", "bench", "--data", str(data))
     file = data / "tree.json"
-    file.write_text(json.dumps({"schema_version": 1, "shopper": "default", "root": "start", "nodes": nodes}))
+    file.write_text(json.dumps(tree))
     hotbasket("tree", "push", "--data", str(data), "--retailer", "bench", str(file))
     return keys["write_key"], keys["secret_key"]
 
 
 @contextlib.contextmanager
-def serving(kind: str, data: Path) -> Iterator[Server]:
+def serving(kind: str, data: Path, retailer: Retailer = with_forty_nodes) -> Iterator[Server]:
     """Runs `noop` (the yardstick), `gateway` (no worker) or `run` (everything) until the block ends."""
     port, core = free_port(), cores()[0]
+    arguments: tuple[str, ...]
     write_key = secret_key = ""
     if kind == "run":
-        write_key, secret_key = with_tension(data)
+        write_key, secret_key = retailer(data)
         arguments = ("deploy.cli", "run", "--data", str(data), "--port", str(port))
     else:
         if kind == "gateway":
-            write_key, secret_key = with_tension(data)
+            write_key, secret_key = retailer(data)
         arguments = ("tests.bench.serve", kind, str(port), str(data))
     process = command(*arguments, core=core, HOTBASKET_METRICS_PORT="0", HOTBASKET_RATE_EVENTS_PER_S="1000000")
     try:

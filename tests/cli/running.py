@@ -19,6 +19,8 @@ STOPPED_WITHIN_S = 30
 COMMAND_WITHIN_S = 280
 CHECKOUT = Path(__file__).resolve().parents[2]
 _POLL_S = 0.02
+# Without the environment's proxies: what is asked is on this machine.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -27,12 +29,11 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(CHECKOUT), "HOTBASKET_METRICS_PORT": "0", "COLUMNS": "200"} | more
 
 
-def hotbasket(*arguments: str | Path, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+def hotbasket(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "deploy.cli", *arguments],
         env=environment(**more),
-        cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
@@ -101,7 +102,7 @@ class Running:
         """Posts JSON with a key and gives status and answer."""
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), _headers(key))
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with _OPENER.open(request, timeout=30) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as refusal:
             with refusal:
@@ -109,7 +110,7 @@ class Running:
 
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
-        with urllib.request.urlopen(self.metrics_url, timeout=30) as answer:
+        with _OPENER.open(self.metrics_url, timeout=30) as answer:
             text = answer.read().decode()
         samples = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((name + "{", name + " "))]
         return sum(float(value) for _, value in samples)

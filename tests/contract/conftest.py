@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import Settings
+from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
 from monitoring.metrics import Metrics
 from tests.story import NOON_MS
@@ -38,7 +38,7 @@ System = Callable[[], AbstractAsyncContextManager[Ports]]
 @asynccontextmanager
 async def sqlite(place: Path, clock: StoppedClock) -> AsyncIterator[Ports]:
     """The embedded adapters over the files of one directory."""
-    ports = embedded(place, Settings(log_queue_events_max=QUEUE_EVENTS_MAX), Metrics(), clock)
+    ports = embedded(place, load_settings(log_queue_events_max=QUEUE_EVENTS_MAX), Metrics(), clock)
     try:
         yield ports
     finally:

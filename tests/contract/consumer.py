@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from domain.ids import BEGINNING, Position, bucket
 from domain.ports.event_log import Batch, EventLog, Place
@@ -12,6 +12,16 @@ from tests.story import SHOPPER, record
 
 WITHIN_S = 30
 _POLL_S = 0.05
+_LOOK_S = 0.001
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Waits until a condition holds, within the deadline."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            if await holds():
+                return
+            await asyncio.sleep(_LOOK_S)
 
 
 def events(count: int, first: int = 0, received_s: float | None = None) -> list[Record]:

@@ -190,9 +190,7 @@ async def test_follow_begins_behind_the_given_offset(ports: Ports) -> None:
 async def test_followers_get_what_comes(ports: Ports) -> None:
     """Every follower that waits gets each new record once, in order."""
     token = await ports.experiences.own(PARTITION, "worker-1")
-    following = [
-        asyncio.create_task(followed(ports.experiences.follow({PARTITION: token}), 30)) for _ in range(3)
-    ]
+    following = [asyncio.create_task(followed(ports.experiences.follow({PARTITION: token}), 30)) for _ in range(3)]
     await asyncio.sleep(0)
     for number in range(10):
         await ports.experiences.append(PARTITION, token, said(token, 2 * number))
@@ -204,8 +202,7 @@ async def test_a_follower_that_comes_late_misses_nothing(system: System) -> None
     """What was written before the process began is followed as well, and then what comes."""
     async with system() as ports:
         before = await ports.experiences.own(PARTITION, "worker-1")
-        for number in range(600):
-            await ports.experiences.append(PARTITION, before, [progress(before, number)])
+        await ports.experiences.append(PARTITION, before, [progress(before, number) for number in range(600)])
     async with system() as ports:
         token = await ports.experiences.own(PARTITION, "worker-2")
         entries = await followed(ports.experiences.follow({}), 602)

@@ -19,9 +19,7 @@ def key(number: int, retailer_id: str = RETAILER) -> ShopperKey:
 def snapshot(number: int, offset: int, *, due: int | None = None, touched: int = 0, epoch: int = 1) -> Snapshot:
     """A shopper's snapshot whose payload says its position; times are seconds after noon."""
     due_at_ms = None if due is None else NOON_MS + due * 1_000
-    return Snapshot(
-        key(number), Position(epoch, offset), payload(epoch, offset), due_at_ms, NOON_MS + touched * 1_000
-    )
+    return Snapshot(key(number), Position(epoch, offset), payload(epoch, offset), due_at_ms, NOON_MS + touched * 1_000)
 
 
 def payload(epoch: int, offset: int) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from adapters.wiring import Ports
@@ -11,7 +9,7 @@ from domain.errors import HotbasketError
 from domain.ids import ShopperKey
 from domain.ports.tree_store import DEFAULT, StoredTree
 from tests.contract.conftest import System
-from tests.contract.consumer import WITHIN_S
+from tests.contract.consumer import eventually
 from tests.story import RETAILER
 
 ANNA, BEN = ShopperKey(RETAILER, "a" * 64), ShopperKey(RETAILER, "b" * 64)
@@ -119,7 +117,11 @@ async def test_another_process_sees_a_push(system: System) -> None:
         assert {} == await running.trees.load([ANNA])
         async with system() as command:
             await command.trees.push(RETAILER, [(DEFAULT, b"default")])
-        assert await changes(running, before)
+
+        async def is_visible() -> bool:
+            return before != running.trees.version()
+
+        await eventually(is_visible)
         assert {ANNA: StoredTree(1, b"default")} == await running.trees.load([ANNA])
 
 
@@ -130,11 +132,3 @@ async def test_a_failed_push_shows_nothing(ports: Ports) -> None:
         await ports.trees.push(RETAILER, [(DEFAULT, b"new"), (ANNA.shopper, None)])  # type: ignore[list-item]
     assert {ANNA: StoredTree(1, b"old")} == await ports.trees.load([ANNA])
     assert 2 == await ports.trees.push(RETAILER, [(DEFAULT, b"new")])
-
-
-async def changes(running: Ports, before: int) -> bool:
-    """Waits until the running system's version of the trees is another one."""
-    async with asyncio.timeout(WITHIN_S):
-        while running.trees.version() == before:
-            await asyncio.sleep(0)
-    return True

@@ -14,6 +14,7 @@ from tests.simulation.loop import Process
 from tests.simulation.wire import Sky
 
 _ANSWER_S = 4.0
+_APART_S = 1e-6
 _BUFFERED_MAX = 3
 """Parts of a stream that fit between a gateway and a page that does not read."""
 
@@ -148,10 +149,11 @@ class Connection:
             self._room = self._sky.loop.create_future()
             await self._room
         # Parts of one connection arrive in order, each after a while.
-        self._arrives_s = max(self._arrives_s, self._sky.loop.time() + self._sky.delay_s())
+        self._arrives_s = max(self._arrives_s + _APART_S, self._sky.loop.time() + self._sky.delay_s())
         self._on_way += 1
         self._sky.loop.outside(self._arrives_s - self._sky.loop.time(), self._arrive, message.get("body", b""))
         if not message.get("more_body", False):
+            self._arrives_s += _APART_S
             self._sky.loop.outside(self._arrives_s - self._sky.loop.time(), self.end)
 
     async def read(self, limit_s: float) -> bytes:

@@ -110,7 +110,7 @@ function drawKnown() {
   const lines = known ? known.basket.lines : [];
   parts.basket.replaceChildren(...(lines.length ? [
     el('ul', {}, ...lines.map((line) => el('li', {}, el('span', {}, nameOf(product(line.product_id) || {name: {fr: line.product_id, en: line.product_id}})),
-      el('b', {}, `× ${line.quantity}`)))),
+      ' ', el('b', {}, `× ${line.quantity}`)))),
   ] : [el('p.none', {}, known ? glassWord('empty') : consented() === 'granted' ? glassWord('unknown') : '–')]));
   sum.replaceChildren(...(known ? [el('b', {}, money(known.basket.total_minor)), known.as_of ? ` ${glassWord('asOf', {time: clock(known.as_of)})}` : ''] : []));
   drawWhy();

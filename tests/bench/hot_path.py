@@ -1,0 +1,105 @@
+"""Where the time of `POST /v1/events` goes: the gateway under a profiler, without a socket, by part of the system."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import cProfile
+import gc
+import json
+import pstats
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from adapters.clock import SystemClock
+from adapters.settings import load_settings
+from adapters.wiring import embedded
+from gateway.app import Gateway
+from gateway.stores import Keys, Stores
+from monitoring.metrics import Metrics
+from tests.bench.events import Events
+from tests.bench.servers import CHECKOUT, with_forty_nodes
+
+EVENTS = 30_000
+CONNECTIONS = 64
+Message = MutableMapping[str, Any]
+
+
+async def profiled(data: Path) -> pstats.Stats:
+    """Gives the profile of many single-event requests, 64 at a time, each durable before its answer."""
+    write_key, _ = with_forty_nodes(data)
+    settings, metrics, clock = load_settings(rate_events_per_s=10**6), Metrics(), SystemClock()
+    ports = embedded(data, settings, metrics, clock)
+    stores = Stores(ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics)
+    gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings)
+    await gateway.start()
+    events = Events("bench", write_key)
+    basic = b"Basic " + base64.b64encode(f"{write_key}:".encode())
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/events",
+        "query_string": b"",
+        "headers": [(b"authorization", basic), (b"content-type", b"application/json")],
+    }
+    bodies = iter([events.next_body()[1].encode() for _ in range(EVENTS)])
+    refused: list[int] = []
+
+    async def send(message: Message) -> None:
+        if message.get("status", 200) != 200:
+            refused.append(message["status"])
+
+    async def connection(waiting: Iterator[bytes]) -> None:
+        for body in waiting:
+            message = {"type": "http.request", "body": body, "more_body": False}
+
+            async def receive(message: Message = message) -> Message:
+                return message
+
+            await asyncio.get_running_loop().create_task(gateway(dict(scope), receive, send))
+
+    gc.collect()
+    gc.freeze()
+    profiler = cProfile.Profile()
+    profiler.enable()
+    await asyncio.gather(*(connection(bodies) for _ in range(CONNECTIONS)))
+    profiler.disable()
+    await gateway.stop()
+    await ports.close()
+    if refused:
+        raise SystemExit(f"{len(refused)} requests were refused, the first with {refused[0]}")
+    return pstats.Stats(profiler)
+
+
+def shares(stats: pstats.Stats) -> dict[str, float]:
+    """Gives each file's share of the time spent in itself; what a library or the interpreter did stands by its name."""
+    times: defaultdict[str, float] = defaultdict(float)
+    entries: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = stats.stats  # type: ignore[attr-defined]
+    for (file, _, function), (_, _, own_s, _, _) in entries.items():
+        times[_name(file, function)] += own_s
+    total = sum(times.values())
+    return {name: own_s / total for name, own_s in sorted(times.items(), key=lambda one: -one[1])[:16]}
+
+
+def _name(file: str, function: str) -> str:
+    if file == "~":
+        return function.replace("built-in method ", "").strip("<>{}")
+    path = Path(file)
+    if path.is_relative_to(CHECKOUT):
+        return str(path.relative_to(CHECKOUT))
+    return path.name if path.parent.name == "python3" else f"{path.parent.name}/{path.name}"
+
+
+def main() -> None:
+    """Prints the shares as JSON."""
+    with tempfile.TemporaryDirectory() as data:
+        print(json.dumps(shares(uvloop.run(profiled(Path(data))))))
+
+
+if __name__ == "__main__":
+    main()
