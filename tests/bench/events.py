@@ -38,8 +38,8 @@ class Events:
         return event_id, (
             f'{{"event_id":"{event_id}","type":"AddedToBasket","occurred_at":"{_now()}",'
             f'"shopper_id":"{name}","session_id":"s-{name}",'
-            f'"product":{{"product_id":"p-{number % 97}","category_id":"category-{number * 7 % CATEGORIES}","brand":"Bench",'
-            f'"price_minor":{100 + number % 50},"currency":"EUR"}},"quantity":1}}'
+            f'"product":{{"product_id":"p-{number % 97}","category_id":"category-{number * 7 % CATEGORIES}",'
+            f'"brand":"Bench","price_minor":{100 + number % 50},"currency":"EUR"}},"quantity":1}}'
         )
 
     def next_request(self) -> bytes:

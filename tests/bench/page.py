@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import uvicorn
-import uvloop
 
 
 def machine() -> dict[str, str]:
@@ -21,7 +20,7 @@ def machine() -> dict[str, str]:
         "processor": f"{model}, {os.cpu_count()} cores",
         "memory": f"{memory_kib / 2**20:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "server": f"uvicorn {uvicorn.__version__}, uvloop {uvloop.__version__}, httptools",
+        "server": f"uvicorn {version('uvicorn')}, uvloop {version('uvloop')}, httptools {version('httptools')}",
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
     }
 
@@ -143,6 +142,6 @@ def _profile(rows: list[tuple[str, float]]) -> str:
     )
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -30,6 +30,7 @@ def events(draw: st.DrawFn) -> tuple[str, float, dict[str, Any]]:
         case "OrderStatusChanged":
             return kind, at_s, {"order_id": draw(st.sampled_from(["o-1", "o-2"])), "status": "shipped"}
         case _:
+    """Gives an event as kind, time and fields."""
             product = {
                 "product_id": draw(PRODUCTS),
                 "price_minor": draw(st.integers(0, 10**12)),
@@ -39,11 +40,13 @@ def events(draw: st.DrawFn) -> tuple[str, float, dict[str, Any]]:
 
 
 def records(stories: list[tuple[str, float, dict[str, Any]]]) -> list[Record]:
+    """Gives the records of a story, in order."""
     return [record(kind, at_s, number, **fields) for number, (kind, at_s, fields) in enumerate(stories)]
 
 
 def folded(state: Shopper, told: list[Record], first: int = 0) -> Shopper:
     for offset, one in enumerate(told, start=first):
+    """Folds records into a state."""
         state = apply(state, one, Position(1, offset)).state
     return state
 

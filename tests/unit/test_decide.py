@@ -14,21 +14,25 @@ VIEW = {"kind": "page"}
 
 
 def recommendation(slot: str, product: str, ttl_s: int = 60) -> dict[str, Any]:
+    """A recommendation as a tree has it."""
     content = {"products": [{"product_id": product}]}
     return {"slot": slot, "kind": "recommendation", "ttl_s": ttl_s, "content": content}
 
 
 def tension(slot: str, threshold_minor: int, ttl_s: int = 900) -> dict[str, Any]:
+    """A basket tension as a tree has it."""
     reward = {"type": "amount", "value_minor": 500}
     content = {"threshold_minor": threshold_minor, "reward": reward}
     return {"slot": slot, "kind": "basket_tension", "ttl_s": ttl_s, "content": content}
 
 
 def edge(to: str, when: dict[str, Any]) -> dict[str, Any]:
+    """An edge as a tree has it."""
     return {"to": to, "when": when}
 
 
 def add(story: TreeStory, category: str, price_minor: int = 0, at_s: float = 0) -> None:
+    """Adds another product of a category."""
     story.add(f"p-{story.offset}", at_s, category_id=category, price_minor=price_minor, currency="EUR")
 
 

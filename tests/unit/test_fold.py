@@ -6,6 +6,7 @@ from tests.story import NOON_MS, Story
 
 
 def lines(story: Story) -> list[tuple[str, int, int]]:
+    """Product, quantity and unit price of each line."""
     return [(line.product_id, line.quantity, line.price_minor) for line in story.state.basket.lines]
 
 

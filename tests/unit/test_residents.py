@@ -21,6 +21,7 @@ SAUCE = {"products": [{"product_id": "p-77"}]}
 
 
 def tree(node_id: str = "sauce", generation: int = 1) -> StoredTree:
+    """A tree in which pasta leads to a recommendation."""
     _, read = read_tree(
         {
             "schema_version": 1,
@@ -36,20 +37,24 @@ def tree(node_id: str = "sauce", generation: int = 1) -> StoredTree:
 
 
 def key(name: str) -> ShopperKey:
+    """A shopper like any other."""
     return ShopperKey(RETAILER, sha256(name.encode()).hexdigest())
 
 
 def pasta(shopper: ShopperKey, number: int) -> Item:
+    """An addition of pasta by a shopper."""
     told = record("AddedToBasket", number, number, product={"product_id": "p-1", "category_id": "pasta"})
     event = msgspec.structs.replace(told.event, shopper_id=shopper.shopper)
     return Item(msgspec.structs.replace(told, event=event), Position(1, number))
 
 
 def tell(residents: Residents, items: list[Item], loaded: dict[ShopperKey, Loaded], version: int = 1) -> Results:
+    """Processes events, at the time of the first offset."""
     return residents.process(0, items, loaded, version, now_s=float(items[0].position.offset) if items else 0.0)
 
 
 def nobody(*keys: ShopperKey, planted: StoredTree | None = None) -> dict[ShopperKey, Loaded]:
+    """What is loaded for shoppers never seen."""
     return dict.fromkeys(keys, Loaded(None, planted))
 
 

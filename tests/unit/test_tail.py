@@ -10,6 +10,7 @@ from domain.records import Decided, ExperienceRecord, Owner, Progress
 
 
 def decided(offset: int, token: int, node_id: str = "n") -> Decided:
+    """A decision about the event at an offset."""
     return Decided(
         schema_version=1,
         token=token,
@@ -25,6 +26,7 @@ def decided(offset: int, token: int, node_id: str = "n") -> Decided:
 
 
 def progress(through: int, token: int) -> Progress:
+    """The close of a batch."""
     return Progress(schema_version=1, token=token, through=Position(1, through))
 
 
@@ -32,6 +34,7 @@ OWNER = Owner(schema_version=1, worker_id="w")
 
 
 def tail_of(*records: ExperienceRecord, committed: Committed | None = None) -> Tail:
+    """A tail that has read these records."""
     tail = Tail(committed)
     tail.take([Entry(0, offset, record) for offset, record in enumerate(records)])
     return tail
