@@ -96,8 +96,13 @@ class Gateway:
             if b"origin" in headers:
                 cors = self._doorkeeper.cors(headers)
             if scope["path"] == _EVENTS and scope["method"] == "POST":
-                with self._load:
+                # As `with self._load` does; here it would be felt.
+                load = self._load
+                load.in_flight += 1
+                try:
                     await self._collect(scope, receive, send, headers, cors)
+                finally:
+                    load.leave()
             else:
                 await self._route(scope, receive, send, headers, cors)
         except Refusal as refusal:

@@ -70,9 +70,8 @@ class Bodies:
             Gone: the client closed the connection first.
         """
         self._load.check()
-        task = asyncio.current_task()
-        assert task is not None, "a server runs each request in a task"
         deadlines = self._deadlines
+        task = deadlines.task()
         if b"content-length" in headers and _length(headers) > self._bytes_max:
             raise await self._too_large(receive, headers, 0, task)
         deadlines.arm(task, self._first_s)

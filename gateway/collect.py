@@ -103,7 +103,7 @@ class Collect:
         if len(outcomes) == 1 and type(outcomes[0]) is Accepted and b"prefer" not in headers:
             accepted = outcomes[0]
             records = accepted.records
-            self._check_rate(access, 1, records)
+            self._check_rate(access, 1, records, started_s)
             await self._append(records)
             event_id = _encode(records[0].event.event_id)
             await send({"type": "http.response.start", "status": 200, "headers": [*_STORED_HEADERS, *cors]})
@@ -111,12 +111,14 @@ class Collect:
             self._tally.stored(accepted)
             self._tally.acknowledged(clock.monotonic_s() - started_s)
             return
-        answer = await self._several(outcomes, access, headers)
+        answer = await self._several(outcomes, access, headers, started_s)
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, cors)})
         await send({"type": "http.response.body", "body": answer})
         self._tally.acknowledged(clock.monotonic_s() - started_s)
 
-    async def _several(self, outcomes: Sequence[Outcome], access: Access, headers: RequestHeaders) -> bytes:
+    async def _several(
+        self, outcomes: Sequence[Outcome], access: Access, headers: RequestHeaders, started_s: float
+    ) -> bytes:
         """Stores what is to be stored of a request with several events, bad ones, or one that wants to wait."""
         rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
         if len(rejected) == len(outcomes):
@@ -124,7 +126,7 @@ class Collect:
             first = rejected[0]
             raise Refusal(first.reason, first.detail, first.path, results=_results(outcomes))
         records = [record for outcome in outcomes if isinstance(outcome, Accepted) for record in outcome.records]
-        self._check_rate(access, len(outcomes), records)
+        self._check_rate(access, len(outcomes), records, started_s)
         places = await self._append(records) if records else ()
         self._tally.rejected(rejected)
         for outcome in outcomes:
@@ -137,8 +139,8 @@ class Collect:
             experiences = await self._wait_for.experiences(headers, access, records, places)
         return _encode(_Answer(_results(outcomes), experiences))
 
-    def _check_rate(self, access: Access, events: int, records: Sequence[Record]) -> None:
-        wait_s = access.bucket.take(events, self._clock.monotonic_s())
+    def _check_rate(self, access: Access, events: int, records: Sequence[Record], started_s: float) -> None:
+        wait_s = access.bucket.take(events, started_s)
         if wait_s:
             self._tally.retry(records)
             raise Refusal(
@@ -152,8 +154,7 @@ class Collect:
             Refusal: 503. When the log did not answer in time the events may be in it all the same: whoever sends them
                 again does so under the same ids.
         """
-        task = asyncio.current_task()
-        assert task is not None, "a server runs each request in a task"
+        task = self._deadlines.task()
         self._deadlines.arm(task, self._append_timeout_s)
         try:
             return await self._log.append(records)

@@ -26,12 +26,21 @@ class Deadlines:
         self._due_s: dict[Task, float] = {}
         self._overdue: set[Task] = set()
         self._now_s = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def now_s(self) -> float:
         """A recent time of the event loop; exact enough for limits, while something is armed."""
         return self._now_s
+
+    def task(self) -> Task:
+        """Gives the task that calls; knowing its loop, which this remembers, makes that cheap."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(self._loop)
+        assert task is not None, "a server runs each request in a task"
+        return task
 
     def arm(self, task: Task, limit_s: float) -> None:
         """Sets, or sets anew, when a task's wait is overdue."""

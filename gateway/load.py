@@ -32,6 +32,10 @@ class Load:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """A request is answered."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Counts a request that is answered."""
         self.in_flight -= 1
         if self.is_draining and not self.in_flight:
             self._is_idle.set()

@@ -14,7 +14,7 @@ class Bucket:
     __slots__ = ("_at_s", "_left", "_per_s")
 
     def __init__(self, per_s: int, now_s: float) -> None:
-        self._per_s = per_s
+        self._per_s = float(per_s)
         self._left = float(per_s)
         self._at_s = now_s
 
@@ -27,11 +27,13 @@ class Bucket:
         Returns:
             0.0 if they were taken, else the seconds until they could be.
         """
-        left = min(float(self._per_s), self._left + (now_s - self._at_s) * self._per_s)
+        per_s = self._per_s
+        left = self._left + (now_s - self._at_s) * per_s
+        if left > per_s:
+            left = per_s
         self._at_s = now_s
-        needed = min(events, self._per_s)
-        if left < needed:
-            self._left = left
-            return (needed - left) / self._per_s
-        self._left = left - events
-        return 0.0
+        if left >= events or left == per_s:
+            self._left = left - events
+            return 0.0
+        self._left = left
+        return (min(events, per_s) - left) / per_s

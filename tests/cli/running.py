@@ -58,7 +58,8 @@ class Running:
 
     def __init__(self, data: Path, *arguments: str, **more: str) -> None:
         self.data = data
-        self.output = data.parent / f"{data.name}-output-{time.monotonic_ns()}.txt"
+        there = next(folder for folder in data.parents if folder.is_dir())
+        self.output = there / f"output-{time.monotonic_ns()}.txt"
         with self.output.open("wb") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deploy.cli", "run", "--data", str(data), "--port", "0", *arguments],

@@ -88,6 +88,23 @@ def test_what_was_acknowledged_survives_a_crash(tmp_path: Path) -> None:
     assert 4 == hotbasket_json("explain", "c-1", "--data", data)["session"]["events"]
 
 
+def test_a_client_that_never_finishes_does_not_hold_the_process(tmp_path: Path) -> None:
+    """An open connection and a request cut in its middle cost no more than the time that draining may take."""
+    with Running(tmp_path / "data", HOTBASKET_DRAIN_S="0.5") as running:
+        key = hotbasket_json("retailer", "add", "shop", "--data", running.data)["write_key"]
+        address = running.url.removeprefix("http://").split(":")
+        with (
+            socket.create_connection((address[0], int(address[1]))) as idle,
+            socket.create_connection((address[0], int(address[1]))) as cut,
+        ):
+            head = f"POST /v1/events?write_key={key} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\n"
+            cut.sendall(f"{head}content-length: 100\r\n\r\n{{".encode())
+            idle.sendall(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert idle.recv(1_024).startswith(b"HTTP/1.1 200")
+            assert 0 == running.stop()
+        assert not any(line["level"] == "error" for line in running.lines())
+
+
 def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
     """The second process says so in one sentence, and the first goes on."""
     with Running(tmp_path / "data") as running:

@@ -17,6 +17,7 @@ CURRENCIES = st.sampled_from(["EUR", "GBP"])
 
 @st.composite
 def events(draw: st.DrawFn) -> tuple[str, float, dict[str, Any]]:
+    """Gives an event as kind, time and fields."""
     kind = draw(
         st.sampled_from(["PageViewed", "AddedToBasket", "RemovedFromBasket", "OrderPaid", "OrderStatusChanged"])
     )
@@ -30,7 +31,6 @@ def events(draw: st.DrawFn) -> tuple[str, float, dict[str, Any]]:
         case "OrderStatusChanged":
             return kind, at_s, {"order_id": draw(st.sampled_from(["o-1", "o-2"])), "status": "shipped"}
         case _:
-    """Gives an event as kind, time and fields."""
             product = {
                 "product_id": draw(PRODUCTS),
                 "price_minor": draw(st.integers(0, 10**12)),
@@ -45,8 +45,8 @@ def records(stories: list[tuple[str, float, dict[str, Any]]]) -> list[Record]:
 
 
 def folded(state: Shopper, told: list[Record], first: int = 0) -> Shopper:
-    for offset, one in enumerate(told, start=first):
     """Folds records into a state."""
+    for offset, one in enumerate(told, start=first):
         state = apply(state, one, Position(1, offset)).state
     return state
 

@@ -6,6 +6,7 @@ Each function breaks one rule of the running system through pytest's `monkeypatc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from domain import fold
 from domain.ids import Position
 from domain.ports.experience_log import Entry
 from domain.records import Decided, Failed, Owner, Progress
+from gateway import collect, deliver, follow
 from tests.simulation import broker, event_log, experience_log, stores
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -210,7 +212,89 @@ def clean_starts_lose_the_log(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(event_log.SimulatedEventLog, "seek", seek_end)
 
 
+def stale_timers_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A timer that fires while an event is on its way takes that event's timer with it (rule 2)."""
+    process = shopper.Resident.process
+
+    def forget(self: shopper.Resident, item: Any, token: int) -> Any:
+        answer = process(self, item, token)
+        return shopper.Answer(repeat=True) if answer.repeat else answer
+
+    patch.setattr(shopper.Resident, "process", forget)
+
+
+def gateway_ignores_tokens(patch: pytest.MonkeyPatch) -> None:
+    """A gateway lets a worker speak that was paused and woke up (rule 4)."""
+    take = follow.Follower._take
+
+    def trust(self: follow.Follower, entry: Entry) -> None:
+        self._partitions[entry.partition].newest = -1
+        take(self, entry)
+
+    patch.setattr(follow.Follower, "_take", trust)
+
+
+def gateway_does_not_wait_for_progress(patch: pytest.MonkeyPatch) -> None:
+    """A gateway shows what no `Progress` has closed (rule 3)."""
+    take = follow.Follower._take
+
+    def at_once(self: follow.Follower, entry: Entry) -> None:
+        take(self, entry)
+        part = self._partitions[entry.partition]
+        if part.held and part.held[-1] is entry.record:
+            self._deliver(self._recent.add(part.held[-1]))
+
+    patch.setattr(follow.Follower, "_take", at_once)
+
+
+def gateway_takes_repeats(patch: pytest.MonkeyPatch) -> None:
+    """A gateway shows twice what an append that was tried again says twice (rule 3)."""
+    patch.setattr(follow.Follower, "_last_taken", lambda *_: Position(0, -1))
+
+
+def resume_forgets_the_position(patch: pytest.MonkeyPatch) -> None:
+    """A page that comes back is told everything again."""
+
+    async def nowhere(*_: Any) -> None:
+        return
+
+    patch.setattr(deliver.Deliver, "_position", nowhere)
+
+
+def resume_tells_nothing(patch: pytest.MonkeyPatch) -> None:
+    """A page that comes back hears only of what comes."""
+    patch.setattr(deliver, "catch_up", lambda _state, _page, waiting, _after, _now_ms: list(waiting))
+
+
+def gateways_do_not_wait_for_each_other(patch: pytest.MonkeyPatch) -> None:
+    """A gateway that is behind takes the position that another one gave for one of another log."""
+    patch.setattr(deliver, "_BEHIND_S", 0.0)
+
+
+def answers_before_the_append(patch: pytest.MonkeyPatch) -> None:
+    """A gateway acknowledges what it has only handed on (rule 1)."""
+    append = collect.Collect._append
+
+    async def hand_on(self: collect.Collect, records: Any) -> Any:
+        async def in_the_background() -> None:
+            with contextlib.suppress(collect.Refusal):
+                await append(self, records)
+
+        asyncio.get_running_loop().create_task(in_the_background())
+        return ()
+
+    patch.setattr(collect.Collect, "_append", hand_on)
+
+
 PLANTED: tuple[Plant, ...] = (
+    stale_timers_are_forgotten,
+    gateway_ignores_tokens,
+    gateway_does_not_wait_for_progress,
+    gateway_takes_repeats,
+    resume_forgets_the_position,
+    resume_tells_nothing,
+    gateways_do_not_wait_for_each_other,
+    answers_before_the_append,
     tail_ignores_tokens,
     tail_counts_open_records,
     tail_is_not_read,

@@ -12,16 +12,26 @@ const listeners = new Set();
 
 /**
  * @param {string} space of this retailer and shopper
- * @param {Line[]} elsewhere what the server knows, for a browser that has no basket of this shopper yet
  */
-export function openBasket(space, elsewhere) {
+export function openBasket(space) {
   key = `${space}.basket`;
   const stored = localStorage.getItem(key);
-  lines = stored === null ? elsewhere.filter((line) => product(line.id)) : JSON.parse(stored);
-  if (stored === null) localStorage.setItem(key, JSON.stringify(lines));
+  lines = JSON.parse(stored || '[]');
   window.addEventListener('storage', (change) => {
     if (change.key === key) { lines = JSON.parse(change.newValue || '[]'); tell(); }
   });
+}
+
+/**
+ * Takes over the basket that this shopper filled in another browser, unless there is one here already.
+ * @param {() => Promise<Line[]>} elsewhere asks for it
+ */
+export async function takeOver(elsewhere) {
+  if (localStorage.getItem(key) !== null) return;
+  const there = (await elsewhere()).filter((line) => product(line.id));
+  if (localStorage.getItem(key) !== null) return;
+  lines = there;
+  keep('');
 }
 
 /** @param {() => void} fn called after every change */

@@ -19,7 +19,7 @@ const ROWS = 12;
 const panel = document.getElementById('glass');
 const parts = Object.fromEntries(['state', 'events', 'basket', 'tree', 'experiences', 'why', 'crowd'].map((name) => [name, el(`div.glass-${name}`)]));
 /** @type {{id: string, kind: string, slot: string, node: string, ms: number, note: string}[]} */ let arrivals = [];
-let known = null;
+/** Undefined until hotbasket was asked, null for nobody. */ let known;
 let generation = -1;
 let drawing = null;
 const sum = el('span.glass-total');
@@ -46,7 +46,7 @@ export function startGlass() {
 
 /** Draws everything again; consent may have changed. */
 export function drawGlass() {
-  if (consented() === 'denied') { arrivals = []; known = null; keep(); forgetTrail(); forgetWire(); }
+  if (consented() === 'denied') { arrivals = []; known = undefined; keep(); forgetTrail(); forgetWire(); }
   drawState();
   drawEvents();
   drawExperiences();
@@ -102,7 +102,7 @@ function take({shopper: view, tree, crowd}) {
   }
   if (view && view.tree.node_id) settle(view);
   drawKnown();
-  parts.crowd.textContent = crowd ? glassWord('crowd', {...crowd, events: number(crowd.events), experiences: number(crowd.experiences)}) : '';
+  parts.crowd.textContent = glassWord('crowd', {...crowd, events: number(crowd.events), experiences: number(crowd.experiences)});
 }
 
 function drawKnown() {
@@ -111,14 +111,16 @@ function drawKnown() {
   parts.basket.replaceChildren(...(lines.length ? [
     el('ul', {}, ...lines.map((line) => el('li', {}, el('span', {}, nameOf(product(line.product_id) || {name: {fr: line.product_id, en: line.product_id}})),
       ' ', el('b', {}, `× ${line.quantity}`)))),
-  ] : [el('p.none', {}, known ? glassWord('empty') : consented() === 'granted' ? glassWord('unknown') : '–')]));
+  ] : [el('p.none', {}, known ? glassWord('empty') : known === null ? glassWord('unknown') : '–')]));
   sum.replaceChildren(...(known ? [el('b', {}, money(known.basket.total_minor)), known.as_of ? ` ${glassWord('asOf', {time: clock(known.as_of)})}` : ''] : []));
   drawWhy();
 }
 const clock = (stamp) => new Date(stamp).toLocaleTimeString(language, {hour12: false});
 
 function drawWhy() {
-  const decision = known && known.decisions[0];
+  const told = known ? known.decisions : [];
+  // Of what one event brought, the experience that says how the shopper came here.
+  const decision = told.find((one) => one.trigger_event_id === told[0].trigger_event_id && one.path.length > 1) || told[0];
   if (!decision) { parts.why.replaceChildren(el('p.none', {}, glassWord('noWhy'))); return; }
   const {path, why, kind} = decision;
   parts.why.replaceChildren(
@@ -153,7 +155,7 @@ function arrived(experience) {
   const {experience_id: id, kind, slot, node_id: node, trigger_event_id: trigger} = experience;
   if (arrivals.some((one) => one.id === id)) return;
   const cause = sentEvent(trigger);
-  const row = {id, kind, slot, node, ms: 0, note: !cause ? glassWord('timer') : cause.page === page ? '' : glassWord('later')};
+  const row = {id, kind, slot, node, ms: 0, note: !cause ? glassWord(Date.parse(experience.decided_at) < page ? 'earlier' : 'timer') : cause.page === page ? '' : glassWord('later')};
   arrivals = [row, ...arrivals].slice(0, ROWS);
   arriveAt(experience);
   requestAnimationFrame(() => {

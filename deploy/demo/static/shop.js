@@ -1,5 +1,5 @@
 /** The demo shop's page: draws itself from the URL, hands actions to the tracker and lets the widgets show the rest. */
-import {add, onBasket, openBasket} from './basket.js';
+import {add, onBasket, openBasket, takeOver} from './basket.js';
 import {redrawCards, watchBasket} from './cards.js';
 import {startDrawer} from './drawer.js';
 import {el} from './dom.js';
@@ -19,7 +19,7 @@ async function start() {
   await openSession();
   await loadGoods(shopper);
   sayPage();
-  openBasket(space(), await basketElsewhere());
+  openBasket(space());
   drawStrip();
   drawAisles();
   startGlass();
@@ -32,11 +32,12 @@ async function start() {
   onBasket(() => redrawBill());
   if (!consented()) askConsent();
   document.body.dataset.ready = 'yes';
+  if (consented() === 'granted') await takeOver(basketElsewhere);
 }
 
-/** The basket as hotbasket knows it, for a browser that meets this shopper for the first time. */
+/** The basket as hotbasket knows it; empty without consent, since asking would say who is here. */
 async function basketElsewhere() {
-  if (consented() !== 'granted' || localStorage.getItem(`${space()}.basket`) !== null) return [];
+  if (consented() !== 'granted') return [];
   const answer = await fetch(`/demo/glass?shopper=${encodeURIComponent(shopper)}`);
   const known = answer.ok ? (await answer.json()).shopper : null;
   if (!known) return [];
@@ -86,6 +87,7 @@ function askConsent() {
     banner.hidden = true;
     consent(given);
     drawGlass();
+    if (given === 'granted') takeOver(basketElsewhere);
     document.getElementById('main').focus({preventScroll: true});
   };
   banner.replaceChildren(

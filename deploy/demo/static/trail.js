@@ -34,12 +34,16 @@ export function arriveAt({experience_id, node_id, kind}) {
 export function settle({tree: {node_id: here}, decisions}) {
   const stale = performance.now() - newest.at < STALE_MS && !decisions.some((one) => one.experience_id === newest.id);
   if (stale || !tree || !(here in tree.nodes) || trail[trail.length - 1] === here) return;
-  const moved = decisions.find((one) => one.path.length > 1);
-  if (moved && moved.path[moved.path.length - 1] === here && moved.path.every((id) => id in tree.nodes)) {
-    const from = trail.lastIndexOf(moved.path[0]);
-    trail = moved.path[0] === tree.root || from < 0 ? moved.path : [...trail.slice(0, from), ...moved.path];
-    keep();
-  } else stepTo(here);
+  const told = decisions.reduceRight((known, {path}) => (path.length > 1 ? joined(known, path) : known), []);
+  if (told[told.length - 1] !== here || !told.every((id) => id in tree.nodes)) { stepTo(here); return; }
+  trail = joined(trail, told);
+  keep();
+}
+
+/** A way and a path that goes on from a node of it; a path from the root, or from elsewhere, begins a new way. */
+function joined(known, path) {
+  const from = path[0] === tree.root ? -1 : known.lastIndexOf(path[0]);
+  return from < 0 ? path : [...known.slice(0, from), ...path];
 }
 
 /** Goes on to a node from the nearest node of the way that leads there. */

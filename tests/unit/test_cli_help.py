@@ -1,0 +1,64 @@
+"""Every command teaches: what it does, an example, and what each option means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from deploy.cli import app
+
+COMMANDS = {
+    "run",
+    "replay",
+    "explain",
+    "doctor",
+    "retailer add",
+    "retailer list",
+    "retailer set",
+    "retailer rotate-key",
+    "catalogue import",
+    "tree push",
+    "tree show",
+    "tree validate",
+    "failed list",
+    "failed replay",
+    "convert complete-journey",
+}
+SENTENCE_ENDS = (".", "?")
+
+
+def commands() -> Iterator[tuple[str, TyperCommand]]:
+    """Every command with its full name."""
+
+    def below(group: TyperGroup, name: str) -> Iterator[tuple[str, TyperCommand]]:
+        for part, command in group.commands.items():
+            full = f"{name} {part}".strip()
+            if isinstance(command, TyperGroup):
+                assert command.help, full
+                yield from below(command, full)
+            else:
+                assert isinstance(command, TyperCommand)
+                yield full, command
+
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    return below(root, "")
+
+
+def test_every_command_is_there() -> None:
+    """The commands are those that the documents name."""
+    assert COMMANDS == {name for name, _ in commands()}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_teaches(name: str) -> None:
+    """Its help has a first sentence, an example that begins with its own name, and a word on every option."""
+    command = dict(commands())[name]
+    assert command.help is not None
+    assert command.help.splitlines()[0].endswith(SENTENCE_ENDS)
+    assert f"Example: hotbasket {name}" in command.help
+    silent = [one.name for one in command.params if isinstance(one, TyperOption | TyperArgument) and not one.help]
+    assert [] == silent
