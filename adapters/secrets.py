@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from adapters.settings import data_files
 from domain.errors import Refused
 
 _FILE = "secrets.json"
@@ -43,13 +44,15 @@ def secrets_file(data: Path) -> Path:
 
 
 def load_secrets(data: Path) -> Secrets:
-    """Reads the secrets of a data directory, and makes them where there are none.
+    """Reads the secrets of a data directory, and makes them once: where nothing was kept yet.
 
     Raises:
-        Refused: others may read them, or the file is damaged.
+        Refused: others may read them, the file is damaged, or it is gone while what was made with it is there.
     """
     path = secrets_file(data)
     if not path.exists():
+        if data_files(data)["control"].exists():
+            raise Refused(f"{path} is gone: put its backup in its place; without it no shopper can be recognised again")
         _make(path)
     if path.stat().st_mode & _OTHERS:
         raise Refused(f"{path} can be read by others: chmod 600 {path}, and think about who has read it")

@@ -141,11 +141,8 @@ def directory(data: Path) -> Finding:
 
 def secrets(data: Path) -> Finding:
     """Looks at the file of secrets: without it no shopper is recognised again."""
-    if not secrets_file(data).exists():
-        if not _holds_data(data):
-            return Finding("secrets", True, "not there yet; the first start makes them")
-        cure = "put its backup in its place before the next start; with new secrets no shopper is recognised again"
-        return Finding("secrets", False, f"{secrets_file(data)} is gone", cure)
+    if not secrets_file(data).exists() and not _holds_data(data):
+        return Finding("secrets", True, "not there yet; the first start makes them")
     try:
         load_secrets(data)
     except Refused as refusal:
@@ -251,7 +248,7 @@ def _settings() -> Settings:
 
 
 def _holds_data(data: Path) -> bool:
-    return all(data_files(data)[name].is_file() for name in ("log", "state", "control"))
+    return data_files(data)["control"].exists()
 
 
 def _existing(path: Path) -> Path:

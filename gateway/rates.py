@@ -28,10 +28,11 @@ class Bucket:
             0.0 if they were taken, else the seconds until they could be.
         """
         per_s = self._per_s
-        left = self._left + (now_s - self._at_s) * per_s
-        if left > per_s:
-            left = per_s
-        self._at_s = now_s
+        left = self._left
+        if now_s > self._at_s:
+            # Requests end in another order than they began: the bucket's time never goes back.
+            left = min(per_s, left + (now_s - self._at_s) * per_s)
+            self._at_s = now_s
         if left >= events or left == per_s:
             self._left = left - events
             return 0.0

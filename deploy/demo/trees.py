@@ -66,7 +66,10 @@ def _opening(taste: Taste) -> Json:
     return {
         "start": {"edges": [thanks, welcome, *ideas], "after": {"idle_s": 40, "to": "nudge"}},
         "thanks": {
-            "experiences": [_game("wheel", taste.favourite, prize), _recommend("for your next basket", taste.forgotten)],
+            "experiences": [
+                _game("wheel", taste.favourite, prize),
+                _recommend("for your next basket", taste.forgotten),
+            ],
             "edges": ideas,
         },
         "welcome": {"experiences": [_offer(taste)], "edges": ideas},

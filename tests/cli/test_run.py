@@ -143,6 +143,15 @@ def test_a_damaged_file_is_named_with_the_cure(name: str, tmp_path: Path) -> Non
     assert "backup" in said
 
 
+def test_lost_secrets_are_never_replaced_in_silence(tmp_path: Path) -> None:
+    """New secrets would make every shopper a stranger: a directory that has data but no secrets does not start."""
+    data = tmp_path / "data"
+    hotbasket_json("retailer", "add", "shop", "--data", data)
+    (data / "secrets.json").unlink()
+    assert "put its backup in its place" in refused("run", "--data", data, "--port", "0")
+    assert not (data / "secrets.json").exists()
+
+
 def test_secrets_that_others_can_read_are_refused(tmp_path: Path) -> None:
     """A copy with open rights does not start, and the sentence says what to do."""
     data = tmp_path / "data"
