@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 
 from actors.partition import Partition, Stores
-from adapters.settings import Settings
 from domain.errors import PortError
 from domain.records import Record, decode_record
 
@@ -14,15 +13,13 @@ _log = logging.getLogger("hotbasket.worker")
 _REPLAY_PERIOD_S = 1.0
 _EXPIRY_PERIOD_S = 3_600.0
 _REPLAYED_AT_ONCE = 500
-_DAY_MS = 86_400_000
 
 
 class Housekeeping:
     """Runs between batches; what fails is counted and tried again at its next time."""
 
-    def __init__(self, stores: Stores, settings: Settings, partitions: Mapping[int, Partition]) -> None:
+    def __init__(self, stores: Stores, partitions: Mapping[int, Partition]) -> None:
         self._stores = stores
-        self._settings = settings
         self._partitions = partitions
         self._replay_at_s = 0.0
         self._expire_at_s = stores.clock.monotonic_s() + _EXPIRY_PERIOD_S / 60
@@ -62,7 +59,7 @@ class Housekeeping:
         _log.info("failed events replayed", extra={"partition": number, "events": len(records)})
 
     async def _expire(self) -> None:
-        """Forgets failed events whose time is over and shoppers who did not come back."""
-        now_ms = self._stores.clock.now_ms()
-        gone = await self._stores.failures.expire(now_ms)
-        _log.info("failed events expired", extra={"events": gone})
+        """Forgets failed events whose time is over, and what else is old and saved."""
+        failures = await self._stores.failures.expire(self._stores.clock.now_ms())
+        records = await self._stores.expire() if self._stores.expire is not None else 0
+        _log.info("expired", extra={"failed_events": failures, "records": records})

@@ -35,7 +35,11 @@ _T = TypeVar("_T")
 
 
 class Stores(NamedTuple):
-    """The ports that a partition needs, and what it is measured with."""
+    """The ports that a worker needs, and what it is measured with.
+
+    Attributes:
+        expire: removes what is old and saved from stores that can't do so by themselves; gives how many records.
+    """
 
     events: EventLog
     experiences: ExperienceLog
@@ -44,6 +48,7 @@ class Stores(NamedTuple):
     failures: FailedEvents
     clock: Clock
     metrics: Metrics
+    expire: Callable[[], Awaitable[int]] | None = None
 
 
 class Unsaved(NamedTuple):

@@ -42,7 +42,7 @@ class Worker:
         self._partitions: dict[int, Partition] = {}
         self._fenced: set[int] = set()
         self._timers = Timers(stores, self._partitions)
-        self._housekeeping = Housekeeping(stores, settings, self._partitions)
+        self._housekeeping = Housekeeping(stores, self._partitions)
         self._stopping = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
         self._checkpointed_s = stores.clock.monotonic_s()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.settings import Settings
 
@@ -18,6 +18,13 @@ KEEP_ALIVE_S = 75
 GRACE_S = 1
 """Seconds for connections to close; by then the gateway has drained, which is what waits for requests."""
 
+_STOPPING = b'{"error":"stopping","detail":"the server stops; nothing of this request was acknowledged, send it again"}'
+_STOPPING_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", b"%d" % len(_STOPPING)),
+    (b"retry-after", b"1"),
+]
+
 
 class HttpServer(uvicorn.Server):
     """uvicorn, with the signals left to the entry point, which has more to stop than the server."""
@@ -25,7 +32,7 @@ class HttpServer(uvicorn.Server):
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                _answering_when_cancelled(app),
                 http="httptools",
                 ws="none",
                 loop="none",
@@ -57,3 +64,18 @@ class HttpServer(uvicorn.Server):
     def stop(self) -> None:
         """Takes no new connection, finishes requests in hand, then lets `serve_on` return."""
         self.should_exit = True
+
+
+def _answering_when_cancelled(app: ASGIApp) -> ASGIApp:
+    """Gives an application whose requests answer 503 when the server stops before they are done, and retry then."""
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            # An answer that has begun can't be mended: it ends with the connection.
+            with suppress(RuntimeError):
+                await send({"type": "http.response.start", "status": 503, "headers": _STOPPING_HEADERS})
+                await send({"type": "http.response.body", "body": _STOPPING})
+
+    return answering

@@ -116,6 +116,11 @@ class Gateway:
             await refuse(send, Refusal("internal", "this is a fault of the server, which has noted it"), cors)
 
     @property
+    def in_flight(self) -> int:
+        """How many requests are in hand now, streams not counted."""
+        return self._load.in_flight
+
+    @property
     def waiting(self) -> int:
         """How many requests wait for their experiences now."""
         return self._waits.open

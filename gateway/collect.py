@@ -114,7 +114,6 @@ class Collect:
         answer = await self._several(outcomes, access, headers, started_s)
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, cors)})
         await send({"type": "http.response.body", "body": answer})
-        self._tally.acknowledged(clock.monotonic_s() - started_s)
 
     async def _several(
         self, outcomes: Sequence[Outcome], access: Access, headers: RequestHeaders, started_s: float
@@ -134,6 +133,7 @@ class Collect:
                 self._tally.stored(outcome)
             elif isinstance(outcome, Dropped):
                 self._tally.dropped(outcome)
+        self._tally.acknowledged(self._clock.monotonic_s() - started_s)
         experiences: Experiences = None
         if b"prefer" in headers:
             experiences = await self._wait_for.experiences(headers, access, records, places)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.browser.tracker_collector import wait_for
 from tests.cli.running import CHECKOUT, Running
@@ -35,7 +35,11 @@ class Visitor:
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url.removeprefix(running.url)))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        self.page.on("console", self._hear)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
 
     def enter(self, persona: str = GUEST, path: str = "/", *, consent: bool = True) -> Visitor:
         """Opens the shop as somebody, and agrees to being known."""

@@ -102,7 +102,7 @@ class Shop:
                 continue
             if answer.status_code == 200:
                 return answer.json(), sent
-            assert answer.status_code == 503 and "retry-after" in answer.headers, answer.text
+            assert (503, True) == (answer.status_code, "retry-after" in answer.headers), answer.text
             await asyncio.sleep(RETRY_S)
 
 
@@ -200,7 +200,7 @@ class Tracker:
         await self._send([self._event("PageViewed", page={"kind": "home"}, ago=timedelta(hours=1))])
         while not self._shop.is_closing:
             await self._send([self._next() for _ in range(self._draw.choice((1, 1, 1, 2, 5, 20)))])
-            is_idle = self._draw.random() < 0.01
+            is_idle = self._draw.random() < 0.03
             await asyncio.sleep(IDLE_S * 1.3 if is_idle else self._draw.expovariate(1 / OFTEN_PAUSED_S))
 
     async def _send(self, events: list[dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.events import IdleElapsed
 from tests.chaos.checks import Checks
 from tests.chaos.load import TREE, Page, Shop, Tracker
 from tests.chaos.stored import read_logs
@@ -65,14 +66,16 @@ async def test_twenty_kills_lose_nothing_and_show_nothing_twice(tmp_path: Path) 
     told, repeated = sum(len(page.told) for page in pages), sum(tracker.repeated for tracker in trackers)
     made = sum(len(tracker.made) for tracker in trackers)
     stored = read_logs(data)
+    elapsed = sum(isinstance(record.event, IdleElapsed) for record in stored.records.values())
     print(
         f"\nseed {SEED}: {KILLS} kills in {time.monotonic() - started_s:.0f} s, {made} events acknowledged in"
-        f" {len(stored.records)} records, {repeated} requests sent again, {told} experiences told,"
+        f" {len(stored.records)} records, {elapsed} of them timers, {repeated} requests sent again, {told} experiences told,"
         f" {sum(page.connections for page in pages)} streams, {stored.owners} owners, 0 faults"
     )
     # A run in which nothing was at stake proves nothing.
     assert stored.owners > KILLS / 2
     assert repeated >= KILLS
+    assert elapsed > 0
     assert told >= SHOPPERS * 3
     assert all(page.connections > KILLS / 4 for page in pages)
 

@@ -102,7 +102,8 @@ def test_a_client_that_never_finishes_does_not_hold_the_process(tmp_path: Path) 
             idle.sendall(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
             assert idle.recv(1_024).startswith(b"HTTP/1.1 200")
             assert 0 == running.stop()
-        assert not any(line["level"] == "error" for line in running.lines())
+            assert cut.recv(1_024).startswith(b"HTTP/1.1 503")
+        assert [] == [line for line in running.lines() if "exception" in line]
 
 
 def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:

@@ -48,19 +48,11 @@ class Chaos:
     async def strike(self) -> None:
         """Strikes at random until the sky clears."""
         chaos_s = self._system.sky.weather.chaos_s
-        blows = [
-            self._kill_worker,
-            self._kill_worker,
-            self._pause_worker,
-            self._pause_worker,
-            self._kill_gateway,
-            self._pause_gateway,
-            self._crash_broker,
-            self._expel,
-            self._kill_device,
-        ]
-        if self._jumps:
-            blows += [self._jump, self._leap]
+        blows = [self._kill_worker, self._pause_worker, self._expel] * 2
+        if self._draw.random() < 0.7:
+            blows += [self._kill_gateway, self._pause_gateway, self._crash_broker, self._kill_device]
+            if self._jumps:
+                blows += [self._jump, self._leap]
         while chaos_s and not self.is_over:
             await asyncio.sleep(self._draw.expovariate(1 / chaos_s))
             if not self.is_over:

@@ -140,8 +140,9 @@ class Follower:
         return self
 
     async def __anext__(self) -> Sequence[Entry]:
-        """Gives the next entries of one partition, when there are any."""
+        """Gives the next entries of one partition, when there are any, sooner or later."""
         while True:
+            await asyncio.sleep(self._wire.sky.delay_s())
             self._wire.check()
             if not self._broker.is_down:
                 for number in range(self._broker.partitions):

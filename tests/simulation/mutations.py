@@ -228,7 +228,8 @@ def gateway_ignores_tokens(patch: pytest.MonkeyPatch) -> None:
     take = follow.Follower._take
 
     def trust(self: follow.Follower, entry: Entry) -> None:
-        self._partitions[entry.partition].newest = -1
+        record = entry.record
+        self._partitions[entry.partition].newest = entry.offset if isinstance(record, Owner) else record.token
         take(self, entry)
 
     patch.setattr(follow.Follower, "_take", trust)

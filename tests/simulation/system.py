@@ -48,13 +48,7 @@ class System:
         self.world = world
         self.broker = Broker(sky, partitions)
         self.shelf = Shelf(partitions)
-        self.settings = Settings(
-            checkpoint_s=draw.choice((0.1, 0.3, 1.0)),
-            residents_max=draw.choice((1, 2, 5, 1_000)),
-            resident_idle_s=draw.choice((0.5, 2.0, 3_600.0)),
-            poll_records_max=draw.choice((1, 4, 20, 200)),
-            stream_queue_max=draw.choice((1, 3, 64)),
-        )
+        self._gateway_settings = Settings(stream_queue_max=draw.choice((1, 3, 64)))
         self.processes: list[Process] = []
         self.gateways: list[Running] = []
         self.network = Network(sky, self._ready_gateways)
@@ -94,7 +88,7 @@ class System:
             clock=self.clocks[process.name],
             metrics=self._gateway_metrics,
         )
-        gateway = Running(process, Gateway(stores, Keys(SIGNING_KEY, shopper_key), self.settings))
+        gateway = Running(process, Gateway(stores, Keys(SIGNING_KEY, shopper_key), self._gateway_settings))
         process.start(gateway.gateway.start())
         self.gateways.append(gateway)
 
@@ -120,8 +114,16 @@ class System:
             metrics=Metrics(),
         )
 
+        draw = self.sky.draw
+        settings = Settings(
+            checkpoint_s=draw.choice((0.1, 0.3, 1.0)),
+            residents_max=draw.choice((1, 2, 5, 1_000)),
+            resident_idle_s=draw.choice((0.5, 2.0, 3_600.0)),
+            poll_records_max=draw.choice((1, 4, 20, 200)),
+        )
+
         async def work() -> None:
-            worker = Worker(stores, self.settings, process.name)
+            worker = Worker(stores, settings, process.name)
             self.workers[process.name] = (process, worker)
             try:
                 await worker.run()

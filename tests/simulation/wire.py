@@ -56,7 +56,7 @@ def draw_weather(draw: random.Random) -> Weather:
         torn=some(0.0, 0.5),
         late=some(0.0, 0.3),
         crash=some(0.0, 0.002, 0.01),
-        chaos_s=some(0.0, 3.0, 1.0, 1.0),
+        chaos_s=some(0.0, 3.0, 1.0, 0.4),
         lost=some(0.0, 0.05, 0.2),
         repeated=some(0.0, 0.05, 0.2),
     )

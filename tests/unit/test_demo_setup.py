@@ -47,9 +47,9 @@ def retailer(ports: Ports) -> Retailer:
 
 
 def opens(ports: Ports, key: str) -> str | None:
-    """What a key opens, if anything."""
+    """What a key opens for good, if anything."""
     grant = ports.retailers.current().grants.get(hashlib.sha256(key.encode()).hexdigest())
-    return grant.scope if grant is not None else None
+    return grant.scope if grant is not None and grant.until_ms is None else None
 
 
 async def test_the_first_start_makes_everything(ports: Ports, tmp_path: Path) -> None:
@@ -87,6 +87,7 @@ async def test_lost_keys_are_replaced(ports: Ports, tmp_path: Path) -> None:
     new = await set_up(ports, tmp_path)
     assert old["retailer_id"] == new["retailer_id"]
     assert ("write", "secret") == (opens(ports, new["write_key"]), opens(ports, new["secret_key"]))
+    assert (None, None) == (opens(ports, old["write_key"]), opens(ports, old["secret_key"]))
 
 
 @pytest.fixture

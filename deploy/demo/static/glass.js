@@ -17,7 +17,8 @@ const OPEN_KEY = 'demo.glass';
 const ROWS = 12;
 
 const panel = document.getElementById('glass');
-const parts = Object.fromEntries(['state', 'events', 'basket', 'tree', 'experiences', 'why', 'crowd'].map((name) => [name, el(`div.glass-${name}`)]));
+const PARTS = ['state', 'events', 'basket', 'tree', 'experiences', 'why', 'crowd'];
+const parts = Object.fromEntries(PARTS.map((name) => [name, el(`div.glass-${name}`)]));
 /** @type {{id: string, kind: string, slot: string, node: string, ms: number, note: string}[]} */ let arrivals = [];
 /** Undefined until hotbasket was asked, null for nobody. */ let known;
 let generation = -1;
@@ -34,7 +35,6 @@ export function startGlass() {
     el('div.glass-head', {}, el('h2', {id: 'glass-title'}, glassWord('title')), parts.state),
     section('events', parts.events), section('basket', parts.basket, sum), section('tree', parts.tree),
     section('experiences', parts.experiences), section('why', parts.why), parts.crowd);
-  for (const part of Object.values(parts)) if (part !== parts.tree) part.tabIndex = -1;
   startToggle();
   onAct((event) => noteAction(event, consented() === 'granted' ? 'waiting' : 'held'));
   onWire((settled) => { drawEvents(); if (settled) askSoon(); });
@@ -93,6 +93,7 @@ async function ask() {
 }
 
 function take({shopper: view, tree, crowd}) {
+  if (consented() !== 'granted') return;
   known = view;
   if (tree) {
     generation = tree.generation;
@@ -102,47 +103,62 @@ function take({shopper: view, tree, crowd}) {
   }
   if (view && view.tree.node_id) settle(view);
   drawKnown();
-  parts.crowd.textContent = glassWord('crowd', {...crowd, events: number(crowd.events), experiences: number(crowd.experiences)});
+  const counts = {...crowd, events: number(crowd.events), experiences: number(crowd.experiences)};
+  parts.crowd.textContent = glassWord('crowd', counts);
 }
+
+const nothing = (word) => el('p.none', {}, word);
+/** Shows rows, or a word where there are none. */
+const list = (part, rows, word) => part.replaceChildren(rows.length ? el('ul', {}, ...rows) : nothing(word));
+const clock = (stamp) => new Date(stamp).toLocaleTimeString(language, {hour12: false});
 
 function drawKnown() {
   if (drawing) lightTree(drawing, way(), glassWord('node', {node: way().at(-1) || '–'}));
-  const lines = known ? known.basket.lines : [];
-  parts.basket.replaceChildren(...(lines.length ? [
-    el('ul', {}, ...lines.map((line) => el('li', {}, el('span', {}, nameOf(product(line.product_id) || {name: {fr: line.product_id, en: line.product_id}})),
-      ' ', el('b', {}, `× ${line.quantity}`)))),
-  ] : [el('p.none', {}, known ? glassWord('empty') : known === null ? glassWord('unknown') : '–')]));
-  sum.replaceChildren(...(known ? [el('b', {}, money(known.basket.total_minor)), known.as_of ? ` ${glassWord('asOf', {time: clock(known.as_of)})}` : ''] : []));
-  drawWhy();
+  const rows = (known ? known.basket.lines : []).map(({product_id: id, quantity}) => {
+    const one = product(id);
+    return el('li', {}, el('span', {}, one ? nameOf(one) : id), ' ', el('b', {}, `× ${quantity}`));
+  });
+  list(parts.basket, rows, known ? glassWord('empty') : known === null ? glassWord('unknown') : '–');
+  sum.replaceChildren();
+  if (known) sum.append(el('b', {}, money(known.basket.total_minor)));
+  if (known && known.as_of) sum.append(` ${glassWord('asOf', {time: clock(known.as_of)})}`);
+  drawWhy(known ? known.decisions : []);
 }
-const clock = (stamp) => new Date(stamp).toLocaleTimeString(language, {hour12: false});
 
-function drawWhy() {
-  const told = known ? known.decisions : [];
-  // Of what one event brought, the experience that says how the shopper came here.
-  const decision = told.find((one) => one.trigger_event_id === told[0].trigger_event_id && one.path.length > 1) || told[0];
-  if (!decision) { parts.why.replaceChildren(el('p.none', {}, glassWord('noWhy'))); return; }
+/** Of what the newest event brought, the experience that says how the shopper came here. */
+function drawWhy(told) {
+  const newest = told.filter((one) => one.trigger_event_id === told[0].trigger_event_id);
+  const decision = newest.find((one) => one.path.length > 1) || newest[0];
+  if (!decision) { parts.why.replaceChildren(nothing(glassWord('noWhy'))); return; }
   const {path, why, kind} = decision;
-  parts.why.replaceChildren(
-    el('p.path', {}, el(`i.dot.${kind}`), ...path.flatMap((id, at) => [at ? ' → ' : '', el(at === path.length - 1 ? 'b' : 'span', {}, id)])),
-    el('ul', {}, ...(why.length ? [...why].sort((one, other) => other.held - one.held).map((one) => el(one.held ? 'li.held' : 'li', {},
-      el('span', {}, conditionText(one.condition)), el('code', {}, seenText(one)))) : [el('li.held', {}, el('span', {}, glassWord('idle')))])));
+  const steps = path.flatMap((id, at) => [at ? ' → ' : '', el(at === path.length - 1 ? 'b' : 'span', {}, id)]);
+  const rows = [...why].sort((one, other) => other.held - one.held).map((one) => el(one.held ? 'li.held' : 'li', {},
+    el('span', {}, conditionText(one.condition)), el('code', {}, seenText(one))));
+  if (!rows.length) rows.push(el('li.held', {}, el('span', {}, glassWord('idle'))));
+  parts.why.replaceChildren(el('p.path', {}, el(`i.dot.${kind}`), ...steps), el('ul', {}, ...rows));
 }
 
 // ---- what happens in this page
 
 function drawState() {
   const consent = consented();
-  if (consent !== 'granted') { drawing = null; generation = -1; parts.tree.replaceChildren(el('p.none', {}, glassWord('dark'))); }
-  const word = consent === 'denied' ? 'denied' : consent !== 'granted' ? 'asked' : navigator.onLine ? 'online' : 'offline';
+  if (consent !== 'granted') {
+    drawing = null;
+    generation = -1;
+    parts.tree.replaceChildren(nothing(glassWord('dark')));
+  }
+  const unsaid = consent === 'denied' ? 'denied' : 'asked';
+  const word = consent !== 'granted' ? unsaid : navigator.onLine ? 'online' : 'offline';
   parts.state.className = `glass-state ${word}`;
   parts.state.textContent = glassWord(word);
 }
 
+const inMs = (ms) => `${Math.max(1, Math.round(ms))} ms`;
+
 function drawEvents() {
   const rows = wire().slice(0, ROWS).map(({type, event, status, ms}) => el(`li.${status}`, {'data-status': status},
-    el('b', {}, type), el('span', {}, about(event)), el('code', {}, status === 'stored' ? `${Math.max(1, Math.round(ms))} ms` : status)));
-  parts.events.replaceChildren(rows.length ? el('ul', {}, ...rows) : el('p.none', {}, glassWord('noEvents')));
+    el('b', {}, type), el('span', {}, about(event)), el('code', {}, status === 'stored' ? inMs(ms) : status)));
+  list(parts.events, rows, glassWord('noEvents'));
 }
 
 /** What matters of an event; an experience by what it is rather than by its id. */
@@ -155,7 +171,7 @@ function arrived(experience) {
   const {experience_id: id, kind, slot, node_id: node, trigger_event_id: trigger} = experience;
   if (arrivals.some((one) => one.id === id)) return;
   const cause = sentEvent(trigger);
-  const row = {id, kind, slot, node, ms: 0, note: !cause ? glassWord(Date.parse(experience.decided_at) < page ? 'earlier' : 'timer') : cause.page === page ? '' : glassWord('later')};
+  const row = {id, kind, slot, node, ms: 0, note: noteOf(cause, experience)};
   arrivals = [row, ...arrivals].slice(0, ROWS);
   arriveAt(experience);
   requestAnimationFrame(() => {
@@ -167,8 +183,14 @@ function arrived(experience) {
   });
 }
 
+/** What stands in place of milliseconds where they would say nothing about hotbasket. */
+function noteOf(cause, {decided_at}) {
+  if (!cause) return glassWord(Date.parse(decided_at) < page ? 'earlier' : 'timer');
+  return cause.page === page ? '' : glassWord('later');
+}
+
 function drawExperiences() {
   const rows = arrivals.map(({kind, slot, node, ms, note}) => el('li', {'data-kind': kind}, el(`i.dot.${kind}`),
-    el('b', {}, kind.replace('_', ' ')), el('span', {}, `${slot} · ${node}`), el('code', {}, note || `${Math.max(1, Math.round(ms))} ms`)));
-  parts.experiences.replaceChildren(rows.length ? el('ul', {}, ...rows) : el('p.none', {}, glassWord('noExperiences')));
+    el('b', {}, kind.replace('_', ' ')), el('span', {}, `${slot} · ${node}`), el('code', {}, note || inMs(ms))));
+  list(parts.experiences, rows, glassWord('noExperiences'));
 }
