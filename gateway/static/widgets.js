@@ -130,7 +130,8 @@
     const add = settings.addToBasket
       ? button('add', texts.add, () => { card.clicked(); settings.addToBasket(id); }) : null;
     if (add) add.setAttribute('aria-label', `${texts.add}: ${product.name}`);
-    return element('li', 'product', '', image, name, price, reason ? element('span', 'reason', texts[reason] || reason) : null, add);
+    const why = reason ? element('span', 'reason', texts[reason] || reason) : null;
+    return element('li', 'product', '', image, name, price, why, add);
   }
   async function productList(card) {
     const items = await Promise.all(card.content.products.map((entry) => productItem(entry, card)));

@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect
 
 from tests.browser.tracker_collector import wait_for
 from tests.cli.running import CHECKOUT, Running
 
 SCREENSHOTS = CHECKOUT / "build" / "screenshots"
-VIEW = {"width": 1280, "height": 800}
+WITHIN_MS = 15_000
+VIEW: ViewportSize = {"width": 1280, "height": 800}
+expect.set_options(timeout=WITHIN_MS)
 GUEST = "guest"
 
 
@@ -26,11 +28,11 @@ class Visitor:
         complaints: errors of the console and of scripts.
     """
 
-    def __init__(self, browser: Browser, running: Running, *, locale: str = "en-GB", view: Any = None) -> None:
+    def __init__(self, browser: Browser, running: Running, *, locale: str = "en-GB", view: ViewportSize = VIEW) -> None:
         self._running = running
-        self.context = browser.new_context(viewport=view or VIEW, locale=locale, reduced_motion="reduce")
+        self.context = browser.new_context(viewport=view, locale=locale, reduced_motion="reduce")
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(WITHIN_MS)
         self.requests: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url.removeprefix(running.url)))

@@ -68,7 +68,7 @@ def until(page: Page, predicate: str, expected: object) -> None:
 
 
 def test_pasta_brings_the_sauce(browser: Browser, shop: Shop) -> None:
-    """Experiences appear, outlive the page, follow the basket, and once dismissed are gone; a second tab shares them."""
+    """Experiences appear, outlive the page, follow the basket, once dismissed are gone; a second tab shares them."""
     context = browser.new_context()
     page = context.new_page()
     address = f"{shop.url}/shop.html?consent=granted&shopper=c-1&stream=1&widgets=en"

@@ -41,6 +41,18 @@ def hotbasket(*arguments: str | Path, **more: str) -> subprocess.CompletedProces
     )
 
 
+def started(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Starts a command and leaves it running."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.cli", *arguments],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def hotbasket_json(*arguments: str | Path, **more: str) -> Any:
     """Runs a command that must succeed, and gives the one JSON document on its stdout."""
     ran = hotbasket(*arguments, "--json", **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from domain.ids import Position
 from domain.ports.failed_events import FailedEvent
 from domain.records import encode
 from monitoring.metrics import Metrics
-from tests.cli.running import Running, hotbasket, hotbasket_json
+from tests.cli.running import Running, hotbasket, hotbasket_json, started
 from tests.story import record
 
 WITHIN_S = 30
@@ -286,6 +287,19 @@ def test_a_replay_reports_and_refuses(running: Running, data: Path, keys: dict[s
     assert (1, True) == (ran.returncode, "check --url and --key" in ran.stderr)
     assert keys["write_key"] not in running.output.read_text()
     assert "c-2" not in running.output.read_text()
+
+
+def test_an_interrupted_replay_says_how_far_it_came(running: Running, data: Path, keys: dict[str, str]) -> None:
+    """Ctrl+C ends a replay with its result so far and one sentence; running it again sends the rest."""
+    file = written(data.parent / "events.jsonl", *(added() for _ in range(50)))
+    arguments = ("--url", running.url, "--key", keys["write_key"], "--rate", "1", "--json", file)
+    with started("replay", *arguments) as replay:
+        running.wait_until_processed(1)
+        replay.send_signal(signal.SIGINT)
+        stdout, stderr = replay.communicate(timeout=WITHIN_S)
+    assert (1, True) == (replay.returncode, 1 <= json.loads(stdout)["stored"] < 50), stderr
+    assert "interrupted after" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
 
 
 def test_a_replay_waits_for_a_gateway_that_comes_back(data: Path, keys: dict[str, str]) -> None:

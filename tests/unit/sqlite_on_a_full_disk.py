@@ -53,7 +53,6 @@ async def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, hard))
     stored: list[int] = []
     failures = await fill(ports, stored)
-    accepted_when_full = await ports.events.accepts()
     progress = Progress(schema_version=SCHEMA_VERSION, token=token, through=Position(1, 0))
     worker_retriable = None
     try:
@@ -69,7 +68,6 @@ async def main() -> None:
         "stored": stored,
         "retriable": sorted({failure.retriable for failure in failures}),
         "messages": sorted({str(failure) for failure in failures}),
-        "accepted_when_full": accepted_when_full,
         "worker_retriable": worker_retriable,
         "accepts_again": accepts_again,
         "next_offset": place.position.offset,
