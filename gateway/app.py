@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from adapters.settings import Settings
+from domain.ids import Position
 from gateway.access import Doorkeeper
 from gateway.answers import Headers, Refusal, answer, answer_json, refuse
 from gateway.body import Bodies, Gone, RequestHeaders
@@ -62,7 +63,7 @@ class Gateway:
         self._load = Load(settings.requests_max)
         self._streams = Streams(settings, stores.clock, stores.metrics)
         recent, waits = Recent(settings, stores.clock, stores.metrics), Waits()
-        self._waits = waits
+        self._recent, self._waits = recent, waits
         self._follower = Follower(stores, recent, waits, self._streams.deliver)
         self._is_started = False
         bodies = Bodies(settings, self._deadlines, self._load)
@@ -124,6 +125,15 @@ class Gateway:
     def waiting(self) -> int:
         """How many requests wait for their experiences now."""
         return self._waits.open
+
+    @property
+    def remembered(self) -> int:
+        """How many experiences, withdrawals and dismissals are in memory now."""
+        return self._recent.size
+
+    def is_processed(self, partition: int, position: Position) -> bool:
+        """Tells whether this gateway knows that an event is processed, and what came of it."""
+        return position <= self._waits.through(partition)
 
     async def start(self) -> None:
         """Begins to follow the experience log; the gateway is ready when it has caught up."""

@@ -144,6 +144,10 @@ class Page:
         endless = httpx.Timeout(10, read=None)
         url = self._shop.url + "/v1/experiences"
         async with self._shop.http.stream("GET", url, params=fields, headers=headers, timeout=endless) as answer:
+            if answer.status_code == 503 and "retry-after" in answer.headers:
+                # A system that is stopping opens no streams any more.
+                await asyncio.sleep(RETRY_S)
+                return
             if answer.status_code != 200:
                 self.faults.append(f"a stream was refused with {answer.status_code}")
                 await asyncio.sleep(RETRY_S)
@@ -222,7 +226,12 @@ class Tracker:
                 return self._event("AddedToBasket", product=product, quantity=draw.randint(1, 4))
             return self._event("RemovedFromBasket", product=product, quantity=draw.randint(1, 4))
         if lot < 0.78:
-            order = {"order_id": f"o-{len(self.made)}", "lines": [], "total_minor": 1, "currency": "EUR"}
+            order: dict[str, Any] = {
+                "order_id": f"o-{len(self.made)}",
+                "lines": [],
+                "total_minor": 1,
+                "currency": "EUR",
+            }
             return self._event("OrderPaid", **order)
         if lot < 0.90 and self.page.screen:
             slot = draw.choice(sorted(self.page.screen))

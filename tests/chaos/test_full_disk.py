@@ -27,8 +27,9 @@ class Client:
 
     def add(self, event_id: str | None = None, **headers: str) -> httpx.Response:
         """Posts one addition."""
+        event_id = event_id or str(uuid4())
         event = {
-            "event_id": event_id or str(uuid4()),
+            "event_id": event_id,
             "type": "AddedToBasket",
             "occurred_at": datetime.now(UTC).isoformat(),
             "shopper_id": "c-1",
@@ -36,7 +37,7 @@ class Client:
         }
         answer = self.http.post("/v1/events", json=event, headers=headers)
         if answer.status_code == 200:
-            self.acknowledged.append(event["event_id"])
+            self.acknowledged.append(str(event["event_id"]))
         return answer
 
     def wait_for_status(self, path: str, status: int) -> None:

@@ -69,7 +69,7 @@ async def test_twenty_kills_lose_nothing_and_show_nothing_twice(tmp_path: Path) 
     elapsed = sum(isinstance(record.event, IdleElapsed) for record in stored.records.values())
     print(
         f"\nseed {SEED}: {KILLS} kills in {time.monotonic() - started_s:.0f} s, {made} events acknowledged in"
-        f" {len(stored.records)} records, {elapsed} of them timers, {repeated} requests sent again, {told} experiences told,"
+        f" {len(stored.records)} records, {elapsed} of them timers, {repeated} requests sent again, {told} experiences,"
         f" {sum(page.connections for page in pages)} streams, {stored.owners} owners, 0 faults"
     )
     # A run in which nothing was at stake proves nothing.

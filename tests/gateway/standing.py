@@ -1,4 +1,4 @@
-"""A gateway that stands: over the embedded stores of a folder, with two retailers, with a worker where one is needed."""
+"""A gateway that stands: over the embedded stores of a folder, with two retailers, a worker where one is needed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,12 @@ TREE = {
         },
         "sauce": {
             "experiences": [
-                {"slot": "main", "kind": "recommendation", "ttl_s": 1800, "content": {"products": [{"product_id": "p-77"}]}}
+                {
+                    "slot": "main",
+                    "kind": "recommendation",
+                    "ttl_s": 1800,
+                    "content": {"products": [{"product_id": "p-77"}]},
+                }
             ],
             "edges": [
                 {"to": "cheese", "when": {"kind": "product", "action": "added", "category_ids": ["cheese"]}},
@@ -56,7 +61,12 @@ TREE = {
         },
         "cheese": {
             "experiences": [
-                {"slot": "main", "kind": "recommendation", "ttl_s": 1800, "content": {"products": [{"product_id": "p-78"}]}}
+                {
+                    "slot": "main",
+                    "kind": "recommendation",
+                    "ttl_s": 1800,
+                    "content": {"products": [{"product_id": "p-78"}]},
+                }
             ]
         },
         "tension": {
@@ -79,6 +89,11 @@ class ShiftedClock(SystemClock):
 
     def __init__(self) -> None:
         self.shift_ms = 0
+        self.ahead_s = 0.0
+
+    def monotonic_s(self) -> float:
+        """Monotonic seconds, ahead."""
+        return super().monotonic_s() + self.ahead_s
 
     def now_ms(self) -> int:
         """Unix milliseconds, moved."""

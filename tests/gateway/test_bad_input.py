@@ -6,6 +6,8 @@ import gzip
 import json
 import zlib
 from base64 import b64encode
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -42,8 +44,8 @@ class Bad(NamedTuple):
     error: str
     path: str | None = None
     body: Any = None
-    headers: dict[str, str | None] = {}
-    params: dict[str, str] = {}
+    headers: Mapping[str, str | None] = MappingProxyType({})
+    params: Mapping[str, str] = MappingProxyType({})
 
     @property
     def content(self) -> bytes:
@@ -83,7 +85,7 @@ def without(name: str) -> Any:
     return {field: value for field, value in added().items() if field != name}
 
 
-GZIPPED = {"content-encoding": "gzip"}
+GZIPPED: Mapping[str, str | None] = {"content-encoding": "gzip"}
 WHOLE = gzip.compress(json.dumps(added()).encode())
 NO_KEY: dict[str, str | None] = {"authorization": None}
 
@@ -100,7 +102,9 @@ BODIES = [
     Bad("an empty object", 400, "no_events", body={}),
     Bad("events is no list", 400, "no_events", "$.events", body={"events": 7}),
     Bad("naive sent_at", 400, "invalid_sent_at", "$.sent_at", {"events": [added()], "sent_at": "2026-01-01T00:00:00"}),
-    Bad("absurd sent_at", 400, "invalid_sent_at", "$.sent_at", {"events": [added()], "sent_at": "1970-01-01T00:00:00Z"}),
+    Bad(
+        "absurd sent_at", 400, "invalid_sent_at", "$.sent_at", {"events": [added()], "sent_at": "1970-01-01T00:00:00Z"}
+    ),
     Bad("unknown beside events", 400, "unknown_field", "$.shop", {"events": [added()], "shop": 1}),
     Bad("invalid UTF-8", 400, "invalid_utf8", body=raw(b'"c-1842"', b'"c-\xff"')),
     Bad("5,000 levels deep", 400, "too_deep", body=raw(b'"c-1842"', b"[" * 5_000 + b"]" * 5_000)),
@@ -196,7 +200,7 @@ SERVER_SIDE = [
 ]
 
 
-def named(rows: list[Bad]) -> Any:
+def named(rows: list[Bad]) -> pytest.MarkDecorator:
     """Gives a table to pytest."""
     return pytest.mark.parametrize("bad", rows, ids=[row.name for row in rows])
 
@@ -252,7 +256,7 @@ async def test_bad_requests_of_a_server_are_refused(standing: Standing, bad: Bad
 
 
 async def test_a_bad_event_never_harms_its_neighbours(standing: Standing) -> None:
-    """All bad events of the table in one request with good ones: the good ones are stored, each bad one has its path."""
+    """All bad events of the table among good ones: the good ones are stored, each bad one has its path."""
     bad = [row for row in EVENTS if isinstance(row.body, dict) and "events" not in row.body and row.name != "NaN"]
     bodies = [row.body for row in bad]
     good = [added() for _ in bad]
@@ -354,7 +358,9 @@ TOKENS: list[tuple[str, Any]] = [
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize(("name", "made"), TOKENS, ids=[name for name, _ in TOKENS])
-async def test_a_bad_subscription_opens_no_stream_and_refuses_no_event(standing: Standing, name: str, made: Any) -> None:
+async def test_a_bad_subscription_opens_no_stream_and_refuses_no_event(
+    standing: Standing, name: str, made: Any
+) -> None:
     """Forged, expired or foreign: 401 for a stream; with events it only leaves their experiences out."""
     token = forged(standing, **made) if isinstance(made, dict) else made
     query = {} if token is None else {"subscription": token}
@@ -378,7 +384,5 @@ async def test_a_stream_for_a_foreign_origin_is_refused(standing: Standing) -> N
     """A good token on the page of another origin opens nothing."""
     token = await standing.subscription("c-1")
     for origin in (FOREIGN_ORIGIN, OTHER_ORIGIN):
-        answer = await standing.http.get(
-            "/v1/experiences", params={"subscription": token}, headers={"origin": origin}
-        )
+        answer = await standing.http.get("/v1/experiences", params={"subscription": token}, headers={"origin": origin})
         assert (403, "origin_not_listed") == (answer.status_code, answer.json()["error"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
 from datetime import datetime
 from uuid import uuid4
 
@@ -60,11 +59,11 @@ class Served:
 
 
 @pytest.fixture
-async def served(stand: Stand) -> AsyncIterator[Served]:
+async def served(stand: Stand) -> Served:
     """The whole live path; comments are frequent, since silence is known by them."""
     standing = await stand(stream_comment_s=0.05)
     await standing.work()
-    yield Served(standing, await standing.listen(), await standing.subscription(SHOPPER))
+    return Served(standing, await standing.listen(), await standing.subscription(SHOPPER))
 
 
 async def snapshot_has(served: Served, slots: dict[str, str]) -> None:
@@ -73,9 +72,7 @@ async def snapshot_has(served: Served, slots: dict[str, str]) -> None:
 
     async def holds() -> bool:
         payload = (await served.standing.ports.snapshots.load([key])).get(key)
-        return payload is not None and slots == {
-            slot.experience.slot: slot.state for slot in decode(payload).slots
-        }
+        return payload is not None and slots == {slot.experience.slot: slot.state for slot in decode(payload).slots}
 
     await until(holds, f"the snapshot has {slots}")
 
@@ -109,6 +106,7 @@ async def test_the_head_comes_before_anything_happens(served: Served) -> None:
         assert ORIGIN == page.head.headers["access-control-allow-origin"]
         assert "no-store" == page.head.headers["cache-control"]
         assert 1 == served.standing.counted("streams_open")
+
     async def is_gone() -> bool:
         return served.standing.counted("streams_open") == 0
 

@@ -122,7 +122,7 @@ class Broker:
         """Waits until something new may be there, at most so long."""
         future: asyncio.Future[None] = self._sky.loop.create_future()
         self._arrived.append(future)
-        timer = self._sky.loop.call_later(wait_s, lambda: future.done() or future.set_result(None))
+        timer = self._sky.loop.call_later(wait_s, _wake, future)
         try:
             await future
         finally:
@@ -186,3 +186,8 @@ class Group:
                 self.owners.pop(number, None)
             elif before is None or before[0] != owner:
                 self.owners[number] = (owner, self._changes)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -161,7 +161,7 @@ class Chaos:
     def _litter(self) -> None:
         topic = self._draw.choice(self._system.broker.events)
         topic.write([self._draw.choice((b"", b"\xc1", b"\x81\xa4type", b"{}"))])
-        self._system.broker.flushing()
+        _ = self._system.broker.flushing()
         self.garbage += 1
 
     def _any_worker(self) -> Process | None:

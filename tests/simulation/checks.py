@@ -141,4 +141,3 @@ def _of_expected(shopper: Expected) -> dict[str, object]:
         "slots": shopper.slots,
         "decisions": shopper.decisions,
     }
-

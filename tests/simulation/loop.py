@@ -131,7 +131,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Makes parked steps ready again."""
         self._ready.extend(handles)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(  # type: ignore[override]  # typeshed's form has type variables that nothing here needs
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         """Runs the function at once, in place of a thread: its caller still waits for a later step."""
         done = self.create_future()
         try:
@@ -150,17 +152,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _run_once(self) -> None:
         """One round: what is due becomes ready, what is ready runs."""
         ready, scheduled = self._ready, self._scheduled
-        while scheduled and scheduled[0]._cancelled:  # noqa: SLF001  (a loop handles its own handles)
+        while scheduled and scheduled[0]._cancelled:
             heapq.heappop(scheduled)._scheduled = False
         if not ready:
             if not scheduled:
                 raise Stuck(f"nothing can run any more at {self._now_s:.3f} s")
-            self._now_s = max(self._now_s, scheduled[0]._when)  # noqa: SLF001
-        while scheduled and scheduled[0]._when <= self._now_s:  # noqa: SLF001
+            self._now_s = max(self._now_s, scheduled[0]._when)
+        while scheduled and scheduled[0]._when <= self._now_s:
             handle = heapq.heappop(scheduled)
-            handle._scheduled = False  # noqa: SLF001
+            handle._scheduled = False
             ready.append(handle)
-        steps = [(handle, handle._context.get(_CURRENT)) for handle in ready]  # noqa: SLF001
+        steps = [(handle, handle._context.get(_CURRENT)) for handle in ready]
         ready.clear()
         self.steps += len(steps)
         if self.steps > _STEPS_MAX:
@@ -168,8 +170,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if len(steps) > 1:
             steps = self._interleaved(steps)
         for handle, process in steps:
-            if not handle._cancelled and (process is None or process.admit(handle)):  # noqa: SLF001
-                handle._run()  # noqa: SLF001
+            if not handle._cancelled and (process is None or process.admit(handle)):
+                handle._run()
 
     def _interleaved(
         self, steps: list[tuple[asyncio.Handle, Process | None]]

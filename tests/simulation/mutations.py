@@ -11,13 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from actors import partition, shopper, tail, timers, worker
+from actors.messages import Answer
 from domain import fold
+from domain.errors import PortError
 from domain.ids import Position
 from domain.ports.experience_log import Entry
 from domain.records import Decided, Failed, Owner, Progress
 from gateway import collect, deliver, follow
+from gateway.answers import Refusal
 from tests.simulation import broker, event_log, experience_log, stores
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -65,11 +69,13 @@ def adopts_by_deciding(patch: pytest.MonkeyPatch) -> None:
 
     def decide_again(self: shopper.Resident, item: Any, token: int) -> Any:
         answer = process(self, item._replace(adopting=False), token)
-        return shopper.Answer(armed=answer.armed)
+        return Answer(armed=answer.armed)
 
-    patch.setattr(shopper.Resident, "process", lambda self, item, token: (
-        decide_again(self, item, token) if item.adopting else process(self, item, token)
-    ))
+    patch.setattr(
+        shopper.Resident,
+        "process",
+        lambda self, item, token: decide_again(self, item, token) if item.adopting else process(self, item, token),
+    )
 
 
 def seen_ids_are_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -135,7 +141,7 @@ def positions_are_not_compared(patch: pytest.MonkeyPatch) -> None:
     apply = fold.apply
 
     def again(state: Any, record: Any, position: Position) -> Any:
-        forgetful = fold.structs.replace(state, position=Position(0, -1), seen=b"")
+        forgetful = structs.replace(state, position=Position(0, -1), seen=b"")
         return apply(forgetful, record, position)
 
     patch.setattr(shopper, "apply", again)
@@ -156,7 +162,7 @@ def a_torn_append_is_taken_for_whole(patch: pytest.MonkeyPatch) -> None:
     async def once(self: partition.Partition, what: str, attempt: Any) -> Any:
         try:
             return await attempt()
-        except partition.PortError:
+        except PortError:
             return 0 if what == "append" else {}
 
     patch.setattr(partition.Partition, "_until_done", once)
@@ -218,7 +224,7 @@ def stale_timers_are_forgotten(patch: pytest.MonkeyPatch) -> None:
 
     def forget(self: shopper.Resident, item: Any, token: int) -> Any:
         answer = process(self, item, token)
-        return shopper.Answer(repeat=True) if answer.repeat else answer
+        return Answer(repeat=True) if answer.repeat else answer
 
     patch.setattr(shopper.Resident, "process", forget)
 
@@ -278,10 +284,10 @@ def answers_before_the_append(patch: pytest.MonkeyPatch) -> None:
 
     async def hand_on(self: collect.Collect, records: Any) -> Any:
         async def in_the_background() -> None:
-            with contextlib.suppress(collect.Refusal):
+            with contextlib.suppress(Refusal):
                 await append(self, records)
 
-        asyncio.get_running_loop().create_task(in_the_background())
+        _ = asyncio.get_running_loop().create_task(in_the_background())
         return ()
 
     patch.setattr(collect.Collect, "_append", hand_on)

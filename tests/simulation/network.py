@@ -46,9 +46,7 @@ class Network:
         self._gateways = gateways
         self.trace = sky.trace
 
-    async def post(
-        self, path: str, document: dict[str, Any], headers: dict[str, str], query: str = ""
-    ) -> Reply | None:
+    async def post(self, path: str, document: dict[str, Any], headers: dict[str, str], query: str = "") -> Reply | None:
         """Sends one request; None where the answer is lost, comes too late, or nobody listens."""
         sky = self._sky
         await asyncio.sleep(sky.delay_s())
@@ -80,7 +78,7 @@ class Network:
             await running.gateway(scope, connection.receive, connection.send)
             connection.end()
 
-        running.process.start(serve())
+        _ = running.process.start(serve())
         running.process.on_death.append(connection.end)
         return connection
 
@@ -109,7 +107,7 @@ class Network:
             await running.gateway(_scope("POST", path, query, headers), receive, send)
             give(Reply(status, msgspec.json.decode(b"".join(parts))))
 
-        running.process.start(serve())
+        _ = running.process.start(serve())
         running.process.on_death.append(lambda: give(None))
         return answer
 
@@ -217,5 +215,3 @@ def _scope(method: str, path: str, query: str, headers: dict[str, str]) -> dict[
         "client": ("192.0.2.1", 1),
         "server": ("192.0.2.2", 80),
     }
-
-

@@ -109,7 +109,7 @@ class Run:
             self.loop.outside(1.0, self._keep_alive, again, life)
 
         process.on_death.append(died)
-        process.start(life())
+        _ = process.start(life())
 
     async def live(self) -> list[str]:
         """Storm, peace, recovery, stop; gives what was wrong."""

@@ -233,5 +233,3 @@ class SimulatedFailedEvents:
             return len(gone)
 
         return await self._wire.call("expire failed events", drop)
-
-

@@ -89,7 +89,7 @@ class System:
             metrics=self._gateway_metrics,
         )
         gateway = Running(process, Gateway(stores, Keys(SIGNING_KEY, shopper_key), self._gateway_settings))
-        process.start(gateway.gateway.start())
+        _ = process.start(gateway.gateway.start())
         self.gateways.append(gateway)
 
         def died() -> None:
@@ -140,7 +140,7 @@ class System:
             self.loop.outside(_RESTART_S, self.start_worker)
 
         process.on_death.append(died)
-        process.start(work())
+        _ = process.start(work())
 
     def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
         """Makes trees visible, and notes which events came before."""
@@ -161,7 +161,7 @@ class System:
 
     def _ready_gateways(self) -> list[Running]:
         """Gives the gateways that a load balancer sends requests to: those that say that they are ready."""
-        return [running for running in self.gateways if running.gateway._why_not_ready() is None]  # noqa: SLF001
+        return [running for running in self.gateways if running.gateway._why_not_ready() is None]
 
     async def stop_workers(self) -> None:
         """Stops the workers as an operator does, and waits for their last checkpoints."""
