@@ -34,6 +34,11 @@ class Deadlines:
         """A recent time of the event loop; exact enough for limits, while something is armed."""
         return self._now_s
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the timer is wound."""
+        return self._timer is not None
+
     def task(self) -> Task:
         """Gives the task that calls; knowing its loop, which this remembers, makes that cheap."""
         if self._loop is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qs
@@ -13,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.settings import Settings
 from domain.errors import PortError
-from domain.ids import bucket
+from domain.ids import BEGINNING, bucket
 from domain.ports.event_log import Place as LogPlace
 from domain.shopper import Shopper, decode
 from gateway.access import Doorkeeper
@@ -37,6 +38,8 @@ _COMMENT: Final = b":\n\n"
 _SNAPSHOT_WITHIN_S: Final = 2.0
 _BEHIND_S: Final = 2.0
 """How long a gateway that is behind another one may take to catch up with what a page was told there."""
+_NOTHING: Final[Place] = (BEGINNING, 0)
+_ALL_NUMBERS: Final = sys.maxsize
 _RETRY_MS: Final = {"drained": 1_000, "superseded": 30_000}
 """When a page may connect again. One that made room for another has to wait, or the two would chase each other."""
 
@@ -105,6 +108,8 @@ class Deliver:
         # What came while the snapshot was read waits in the stream; from here to the first write nothing is awaited.
         due = catch_up(state, page, stream.take(), after, clock.now_ms())
         frames = self._streams.written(due)
+        # The snapshot, or another gateway that told the page, may be ahead of what this one has followed.
+        known = max(after or _NOTHING, (state.position, _ALL_NUMBERS) if state is not None else _NOTHING)
         loop = asyncio.get_running_loop()
         comment_s = loop.time() + self._comment_s
         while stream.reason is None:
@@ -116,7 +121,7 @@ class Deliver:
                 self._streams.expire(stream)
                 break
             await stream.wait(min(comment_s - loop.time(), left_s))
-            frames = self._streams.written(stream.take())
+            frames = self._streams.written([delivery for delivery in stream.take() if delivery.place > known])
             if not frames and loop.time() >= comment_s:
                 frames = _COMMENT
         await _end(send, stream.reason)

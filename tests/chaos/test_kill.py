@@ -52,6 +52,7 @@ async def test_twenty_kills_lose_nothing_and_show_nothing_twice(tmp_path: Path) 
             shop.url = running.url
         shop.is_closing = True
         await asyncio.gather(*sending)
+        assert [] == [fault for page in pages for fault in page.faults][:20], f"seed {SEED}"
         await _rest(data, checks)
         assert await asyncio.to_thread(running.stop) == 0, running.output.read_text()
     finally:

@@ -273,14 +273,13 @@ def test_shifted_events_keep_their_distances(tmp_path: Path) -> None:
 async def test_latency_counts_from_the_intended_moment(tmp_path: Path) -> None:
     """An event that waited behind a slow answer has that wait in its latency: nothing is hidden by waiting politely."""
     events = [event(number) for number in range(3)]
-    gateway, tally = await replay(
+    _gateway, tally = await replay(
         written(tmp_path, events),
         lambda nth, got: (503, {"retry-after": "1"}, {"error": "full", "detail": "x"}) if nth == 1 else results(got),
         Pace(rate=1_000.0),
         lanes=1,
     )
     assert (3, 3) == (tally.sent, tally.outcomes["stored"])
-    assert 1 == len({one["event_id"] for one in gateway.requests[0]})
     assert tally.latencies.quantile_ms(0.01) >= 900
 
 
