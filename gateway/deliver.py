@@ -97,6 +97,10 @@ class Deliver:
             if stream.reason != "slow" or task is None or task.uncancel():
                 raise
             _abort(send)
+        except Exception:  # noqa: BLE001 - the stream's edge: its head is out, so that no other answer can follow
+            self._stores.metrics.gateway_errors.labels("stream").inc()
+            _log.exception("a stream failed")
+            _abort(send)
         finally:
             watcher.cancel()
             self._streams.forget(stream)
@@ -192,7 +196,7 @@ async def _end(send: Send, reason: Reason | None) -> None:
 
 
 def _abort(send: Send) -> None:
-    """Cuts the connection of a reader who does not read: closing it would wait for that reader, for ever.
+    """Cuts a connection: closing that of a reader who does not read would wait for that reader, for ever.
 
     ASGI has no word for it, so this asks the server's own object; a server without one closes in its own way.
     """

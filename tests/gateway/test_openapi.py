@@ -78,7 +78,7 @@ def test_answers_are_as_promised(aside: Aside, promised: Any, path: str, method:
 
     @hypothesis.given(promised[path][method].as_strategy())
     @hypothesis.settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck))
-    def holds(case: schemathesis.Case) -> None:
+    def holds(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(headers=aside.headers, excluded_checks=BEYOND_SCHEMAS, timeout=DEADLINE_S)
 
     holds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 
+import httpx
 import pytest
 
 from gateway.scripts import FOLDER
@@ -56,8 +57,6 @@ async def test_health_says_alive_and_ready(standing: Standing) -> None:
 
 async def test_not_ready_before_the_recent_experiences_are_loaded(standing: Standing) -> None:
     """A gateway that has not begun to follow the experience log takes no traffic, and is alive."""
-    import httpx
-
     fresh = standing.another()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(fresh), base_url="http://fresh") as http:
         ready, live = await http.get("/health/ready"), await http.get("/health/live")
