@@ -27,11 +27,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "3"))
 async def test_twenty_kills_lose_nothing_and_show_nothing_twice(tmp_path: Path) -> None:
     """Whatever moment it dies at: all acknowledged is stored, states are their fold, no experience is told twice."""
     data = tmp_path / "data"
-    retailer = await asyncio.to_thread(hotbasket_json, "retailer", "add", "shop", "--data", data)
-    tree = tmp_path / "tree.json"
-    tree.write_text(json.dumps(TREE))
-    pushed = await asyncio.to_thread(hotbasket, "tree", "push", "--data", data, "--retailer", "shop", tree)
-    assert pushed.returncode == 0, pushed.stderr
+    retailer = await asyncio.to_thread(_retailer_with_tree, data)
     draw = random.Random(SEED)
     shop = Shop(retailer["secret_key"])
     pages = [Page(shop, f"c-{number}", random.Random(draw.random())) for number in range(SHOPPERS)]
@@ -79,6 +75,16 @@ async def test_twenty_kills_lose_nothing_and_show_nothing_twice(tmp_path: Path) 
     assert elapsed > 0
     assert told >= SHOPPERS * 3
     assert all(page.connections > KILLS / 4 for page in pages)
+
+
+def _retailer_with_tree(data: Path) -> dict[str, str]:
+    """Makes a retailer whose default tree answers most events, and gives its id and keys."""
+    retailer: dict[str, str] = hotbasket_json("retailer", "add", "shop", "--data", data)
+    tree = data / "tree.json"
+    tree.write_text(json.dumps(TREE))
+    pushed = hotbasket("tree", "push", "--data", data, "--retailer", "shop", tree)
+    assert pushed.returncode == 0, pushed.stderr
+    return retailer
 
 
 async def _rest(data: Path, checks: Checks) -> None:
