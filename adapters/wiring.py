@@ -70,6 +70,8 @@ def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> 
         opened.callback(reader.close)
         state = Database(files["state"], state_file.SCHEMA, busy_s=busy_s)
         opened.callback(state.close)
+        state_reader = Database(files["state"], state_file.SCHEMA, busy_s=busy_s, check=False)
+        opened.callback(state_reader.close)
         control = ControlFile(files["control"], busy_s=busy_s)
         opened.callback(control.close)
         events = SqliteEventLog(writer, reader, state, settings)
@@ -77,7 +79,7 @@ def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> 
         return Ports(
             events=events,
             experiences=experiences,
-            snapshots=SqliteSnapshotStore(state),
+            snapshots=SqliteSnapshotStore(state, state_reader),
             trees=SqliteTreeStore(control),
             failed=SqliteFailedEvents(state, control, clock),
             retailers=SqliteRetailers(control),

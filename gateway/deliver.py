@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -36,6 +35,7 @@ _HEADERS: Final[Headers] = (
 )
 _COMMENT: Final = b":\n\n"
 _SNAPSHOT_WITHIN_S: Final = 2.0
+_LAST_WORDS_S: Final = 1.0
 _BEHIND_S: Final = 2.0
 """How long a gateway that is behind another one may take to catch up with what a page was told there."""
 _NOTHING: Final[Place] = (BEGINNING, 0)
@@ -94,7 +94,7 @@ class Deliver:
             await self._serve(stream, await self._position(stream, last), send)
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if stream.reason != "slow" or task is None or task.uncancel():
+            if stream.reason is None or task is None or task.uncancel():
                 raise
             _abort(send)
         except Exception:  # noqa: BLE001 - the stream's edge: its head is out, so that no other answer can follow
@@ -191,8 +191,11 @@ async def _end(send: Send, reason: Reason | None) -> None:
             last = b"retry: %d\n\n" % _RETRY_MS[reason]
         case _:
             raise Refusal("internal", f"a stream ended because of {reason}")
-    with suppress(OSError):
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+    try:
+        async with asyncio.timeout(_LAST_WORDS_S):
+            await send({"type": "http.response.body", "body": last, "more_body": False})
+    except TimeoutError:
+        _abort(send)
 
 
 def _abort(send: Send) -> None:

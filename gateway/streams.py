@@ -59,12 +59,12 @@ class Stream:
         return taken
 
     def close(self, reason: Reason) -> None:
-        """Ends the stream; its task writes the last words, unless the reader is the one who stopped."""
+        """Ends the stream; its task writes the last words, unless the reader has stopped reading."""
         if self.reason is not None:
             return
         self.reason = reason
-        if reason == "slow" and self._task is not None:
-            # Its task is held up in a write that will not end.
+        if (reason == "slow" or self.is_writing) and self._task is not None:
+            # Its task is held up in a write that may never end.
             self._task.cancel()
         self.wake()
 

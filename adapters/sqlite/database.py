@@ -20,8 +20,8 @@ T = TypeVar("T")
 CHECK_BYTES_MAX = 16 * 1_024 * 1_024
 """A file up to this size is checked whole when it is opened (milliseconds); a larger one would delay the start."""
 WAL_PAGES = 1_000
-"""Pages (4 KiB each) in the write-ahead log before they are moved into the file: a short stall each 4 MB, since 16 MB at
-once made appends wait 28 ms instead of 8, for no less work."""
+"""Pages (4 KiB each) in the write-ahead log before they are moved into the file: a short stall each 4 MB. 16 MB at once
+made appends wait 28 ms instead of 8, for no less work."""
 WAL_BYTES_KEPT = 64 * 1_024 * 1_024
 """A write-ahead log that grew beyond this is cut back after the next checkpoint."""
 

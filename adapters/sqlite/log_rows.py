@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -69,9 +70,9 @@ class LogRows:
             f"SELECT first_offset, count, payloads FROM {table} WHERE first_offset >="  # noqa: S608
             f" COALESCE((SELECT MAX(first_offset) FROM {table} WHERE first_offset <= ?), 0) ORDER BY first_offset"
         )
-        self._old = (
-            f"SELECT first_offset, count FROM {table} WHERE first_offset + count - 1 <= ? AND received_at_ms < ?"  # noqa: S608
-            f" AND first_offset < (SELECT MAX(first_offset) FROM {table}) ORDER BY first_offset LIMIT ?"
+        self._oldest = (
+            f"SELECT first_offset, count, received_at_ms FROM {table} WHERE first_offset <"  # noqa: S608
+            f" (SELECT MAX(first_offset) FROM {table}) ORDER BY first_offset LIMIT ?"
         )
         self._delete = f"DELETE FROM {table} WHERE first_offset = ?"  # noqa: S608
 
@@ -105,10 +106,12 @@ class LogRows:
         Returns:
             Records removed, and whether more may be left.
         """
-        old = connection.execute(self._old, (through, before_ms, rows_max)).fetchall()
-        for offset, _ in old:
+        # The oldest rows alone are looked at, up to the first that stays: the log is long, and appends are waiting.
+        oldest = connection.execute(self._oldest, (rows_max,)).fetchall()
+        old = list(takewhile(lambda row: row[0] + row[1] - 1 <= through and row[2] < before_ms, oldest))
+        for offset, _, _ in old:
             connection.execute(self._delete, (offset,))
-        return sum(count for _, count in old), len(old) == rows_max
+        return sum(count for _, count, _ in old), len(old) == rows_max
 
 
 def _rows_of(payloads: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

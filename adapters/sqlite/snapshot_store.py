@@ -6,26 +6,27 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from adapters.sqlite.database import Database
+from adapters.sqlite.key_slices import slices
 from domain.ids import Position, ShopperKey
 from domain.ports.snapshot_store import Snapshot
 
-_KEYS_AT_ONCE = 200
 _SAVED_AT_ONCE = 1_000
 
 
 class SqliteSnapshotStore:
     """Every shopper's last snapshot; one partition."""
 
-    def __init__(self, state: Database) -> None:
-        """Takes the state's file."""
+    def __init__(self, state: Database, reader: Database) -> None:
+        """Takes the state's file, and a reader of it: a batch's prefetch must not wait for a checkpoint's writes."""
         self._state = state
+        self._reader = reader
 
     async def load(self, keys: Sequence[ShopperKey]) -> Mapping[ShopperKey, bytes]:
         """Reads in slices of a few hundred keys, in one transaction."""
-        return await self._state.read(lambda connection: _load(connection, keys)) if keys else {}
+        return await self._reader.read(lambda connection: _load(connection, keys)) if keys else {}
 
     async def save(self, partition: int, snapshots: Sequence[Snapshot]) -> None:
-        """Saves in transactions of a thousand, so that reads get their turn in between."""
+        """Saves in transactions of a thousand, so that a commit or a failed event gets its turn in between."""
         del partition  # one file, one partition
         for start in range(0, len(snapshots), _SAVED_AT_ONCE):
             rows = [
@@ -74,14 +75,11 @@ class SqliteSnapshotStore:
 
 def _load(connection: sqlite3.Connection, keys: Sequence[ShopperKey]) -> dict[ShopperKey, bytes]:
     found: dict[ShopperKey, bytes] = {}
-    for start in range(0, len(keys), _KEYS_AT_ONCE):
-        part = keys[start : start + _KEYS_AT_ONCE]
-        marks = ", ".join(["(?, ?)"] * len(part))
-        values = [value for key in part for value in key]
+    for retailer_id, shoppers in slices(keys):
+        marks = ", ".join("?" * len(shoppers))
         rows = connection.execute(
-            "SELECT retailer_id, shopper, payload FROM snapshots"  # noqa: S608 - marks are question marks
-            f" WHERE (retailer_id, shopper) IN (VALUES {marks})",
-            values,
+            f"SELECT shopper, payload FROM snapshots WHERE retailer_id = ? AND shopper IN ({marks})",  # noqa: S608 - marks
+            (retailer_id, *shoppers),
         )
-        found.update((ShopperKey(retailer_id, shopper), payload) for retailer_id, shopper, payload in rows)
+        found.update((ShopperKey(retailer_id, shopper), payload) for shopper, payload in rows)
     return found

@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from adapters.sqlite.control_file import ControlFile
+from adapters.sqlite.key_slices import slices
 from domain.ids import ShopperKey
 from domain.ports.tree_store import DEFAULT, StoredTree
 
 _GENERATIONS_KEPT = 2
-_KEYS_AT_ONCE = 200
 
 
 class SqliteTreeStore:
@@ -86,25 +86,23 @@ class SqliteTreeStore:
 
 def _defaults(connection: sqlite3.Connection) -> list[tuple[str, int, bytes]]:
     return connection.execute(
-        # By way of the few retailers: a search by shopper alone would read every tree.
-        "SELECT retailer_id, MAX(trees.generation), blob FROM generations JOIN trees USING (retailer_id)"
-        " WHERE shopper = ? GROUP BY retailer_id",
+        # CROSS JOIN, so that SQLite goes from the few retailers to their defaults instead of reading every tree.
+        "SELECT trees.retailer_id, MAX(trees.generation), blob FROM generations CROSS JOIN trees"
+        " ON trees.retailer_id = generations.retailer_id AND shopper = ? GROUP BY generations.retailer_id",
         (DEFAULT,),
     ).fetchall()
 
 
 def _own(connection: sqlite3.Connection, keys: Sequence[ShopperKey]) -> dict[ShopperKey, StoredTree]:
     found: dict[ShopperKey, StoredTree] = {}
-    for start in range(0, len(keys), _KEYS_AT_ONCE):
-        part = keys[start : start + _KEYS_AT_ONCE]
-        marks = ", ".join(["(?, ?)"] * len(part))
+    for retailer_id, shoppers in slices(keys):
+        marks = ", ".join("?" * len(shoppers))
         rows = connection.execute(
-            "SELECT retailer_id, shopper, MAX(generation), blob FROM trees"  # noqa: S608 - marks are question marks
-            f" WHERE (retailer_id, shopper) IN (VALUES {marks}) GROUP BY retailer_id, shopper",
-            [value for key in part for value in key],
+            "SELECT shopper, MAX(generation), blob FROM trees"  # noqa: S608 - marks are question marks
+            f" WHERE retailer_id = ? AND shopper IN ({marks}) GROUP BY shopper",
+            (retailer_id, *shoppers),
         )
         found.update(
-            (ShopperKey(retailer_id, shopper), StoredTree(generation, blob))
-            for retailer_id, shopper, generation, blob in rows
+            (ShopperKey(retailer_id, shopper), StoredTree(generation, blob)) for shopper, generation, blob in rows
         )
     return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
+from collections.abc import AsyncIterator
 from datetime import datetime
 from uuid import uuid4
 
@@ -14,7 +16,7 @@ from domain.shopper import decode
 from domain.tree_faults import read_trees
 from tests.gateway.conftest import Stand
 from tests.gateway.page import Message, Page, listening
-from tests.gateway.standing import FOREIGN_ORIGIN, ORIGIN, Standing, added, until
+from tests.gateway.standing import DEADLINE_S, FOREIGN_ORIGIN, ORIGIN, Standing, added, until
 
 SHOPPER = "c-1842"
 
@@ -279,6 +281,23 @@ async def test_a_drain_ends_streams_with_a_hint(served: Served) -> None:
     assert (503, "draining") == (stream.status_code, stream.json()["error"])
 
 
+@contextlib.asynccontextmanager
+async def deaf(standing: Standing, address: str, token: str) -> AsyncIterator[None]:
+    """A page that opens a stream and never reads it."""
+    with socket.socket() as page:
+        page.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        page.setblocking(False)
+        host, port = address.split(":")
+        await asyncio.get_running_loop().sock_connect(page, (host, int(port)))
+        page.send(f"GET /v1/experiences?subscription={token} HTTP/1.1\r\nhost: {address}\r\n\r\n".encode())
+
+        async def is_heard() -> bool:
+            return standing.counted("streams_open") == 1
+
+        await until(is_heard, "the deaf page is connected")
+        yield
+
+
 async def test_a_reader_who_does_not_read_is_dropped(stand: Stand) -> None:
     """A page that stops reading is cut off when its queue is full, and the others hear everything."""
     standing = await stand(stream_queue_max=2)
@@ -286,28 +305,36 @@ async def test_a_reader_who_does_not_read_is_dropped(stand: Stand) -> None:
     await standing.ports.trees.push("r-shop", read_trees(json.dumps(HEAVY).encode()))
     address = await standing.listen()
     token = await standing.subscription(SHOPPER)
-    with socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        deaf.setblocking(False)
-        host, port = address.split(":")
-        await asyncio.get_running_loop().sock_connect(deaf, (host, int(port)))
-        deaf.send(f"GET /v1/experiences?subscription={token} HTTP/1.1\r\nhost: {address}\r\n\r\n".encode())
+    async with deaf(standing, address, token), listening(address, token) as page:
 
-        async def is_heard() -> bool:
+        async def is_dropped() -> bool:
+            await standing.post({"events": [added(), paid()]})
+            await page.experience()
+            return standing.counted("streams_dropped_total", reason="slow") == 1
+
+        async def is_alone() -> bool:
             return standing.counted("streams_open") == 1
 
-        await until(is_heard, "the deaf page is connected")
-        async with listening(address, token) as page:
+        await until(is_dropped, "the deaf page is dropped")
+        await until(is_alone, "its stream is forgotten, the other one stays")
+        await standing.post(added())
+        await page.experience()
 
-            async def is_dropped() -> bool:
-                await standing.post({"events": [added(), paid()]})
-                await page.experience()
-                return standing.counted("streams_dropped_total", reason="slow") == 1
 
-            await until(is_dropped, "the deaf page is dropped")
-            await until(is_heard, "its stream is forgotten, the other one stays")
-            await standing.post(added())
-            await page.experience()
+async def test_a_reader_who_does_not_read_does_not_delay_a_drain(stand: Stand) -> None:
+    """A gateway that stops cuts off who does not read, and waits for nobody."""
+    standing = await stand(stream_queue_max=100_000, drain_s=60)
+    await standing.work()
+    await standing.ports.trees.push("r-shop", read_trees(json.dumps(HEAVY).encode()))
+    address = await standing.listen()
+    token = await standing.subscription(SHOPPER)
+    waiting = {"prefer": "wait=2"} | standing.shop.secret
+    async with deaf(standing, address, token):
+        for _ in range(100):
+            await standing.post({"events": [event for _ in range(20) for event in (added(), paid())]}, waiting)
+        async with asyncio.timeout(DEADLINE_S):
+            await standing.gateway.drain()
+    assert 0 == standing.counted("streams_open")
 
 
 def paid() -> dict[str, object]:
