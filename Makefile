@@ -70,7 +70,7 @@ fmt: setup ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format .
 
 simulate: setup ## Replay one simulated run: make simulate SEED=42
-	@$(BIN)/python -m tests.simulation $(SEED)
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation $(SEED)
 
 bench: setup ## Measure, print, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench

@@ -17,6 +17,7 @@ _PROCESSES = 2
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
 @pytest.mark.timeout(900)
 def test_the_system_keeps_its_rules_whatever_breaks() -> None:
     """A thousand runs with their faults, and every run that ever failed, end without one broken rule."""
