@@ -80,7 +80,7 @@ COMPILE = PYTHONWARNINGS=ignore CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-co
 
 lock: setup ## Pin every library with its hashes from setup.cfg; UPGRADE=1 takes the newest
 	@$(COMPILE) --output-file requirements.lock setup.cfg
-	@$(COMPILE) --extra batch --extra dev --constraint requirements.lock --output-file requirements-dev.lock setup.cfg
+	@$(COMPILE) --extra batch --extra kafka --extra postgres --extra scylla --extra dev --constraint requirements.lock --output-file requirements-dev.lock setup.cfg
 
 clean: ## Remove what the other commands built; ./data stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache tests/output

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import Refused
@@ -69,10 +70,73 @@ class Settings(BaseSettings):
     failed_days: int = Field(default=14, ge=1, le=365, description="days that a failed event's payload is kept")
     hot_days: int = Field(default=14, ge=1, le=49, description="days that raw events stay in the event store")
 
+    # Servers: where production's logs and stores are. Embedded needs none of them.
+    kafka: str = Field(default="", description="Kafka brokers, host:port,host:port; empty = none")
+    kafka_topics: str = Field(
+        default="hotbasket", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="topics are NAME.events, NAME.experiences"
+    )
+    kafka_ca_file: str = Field(default="", description="PEM file that signs the brokers' certificates; empty = no TLS")
+    kafka_user: str = Field(default="", description="SASL/SCRAM-SHA-512 user; empty = no password is asked for")
+    kafka_password: SecretStr = Field(default=SecretStr(""), description="of kafka_user")
+    kafka_session_s: float = Field(
+        default=10.0, ge=1, le=300, description="seconds without a sign of life before a worker's partitions move"
+    )
+    kafka_batch_bytes: int = Field(
+        default=512 * KIB,
+        ge=64 * KIB,
+        le=16_384 * KIB,
+        description="largest batch; below the topics' message.max.bytes",
+    )
+    scylla: str = Field(default="", description="ScyllaDB or Cassandra nodes, host:port,host:port; empty = none")
+    scylla_keyspace: str = Field(default="hotbasket", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="keyspace")
+    scylla_ca_file: str = Field(default="", description="PEM file that signs the nodes' certificates; empty = no TLS")
+    scylla_user: str = Field(default="", description="empty = no password is asked for")
+    scylla_password: SecretStr = Field(default=SecretStr(""), description="of scylla_user")
+    scylla_timeout_s: float = Field(default=2.0, gt=0, le=60, description="seconds to wait for one statement")
+    scylla_requests_max: int = Field(default=128, ge=1, le=10_000, description="statements in flight of one process")
+    scylla_consistency: Literal["LOCAL_ONE", "LOCAL_QUORUM"] = Field(
+        default="LOCAL_QUORUM", description="of reads and writes"
+    )
+    postgres: str = Field(default="", description="postgresql://host:port/database, no password in it; empty = none")
+    postgres_user: str = Field(default="hotbasket", description="role")
+    postgres_password: SecretStr = Field(default=SecretStr(""), description="of postgres_user")
+    postgres_ca_file: str = Field(
+        default="", description="PEM file that signs the server's certificate; empty = no TLS"
+    )
+    postgres_timeout_s: float = Field(default=2.0, gt=0, le=60, description="seconds to wait for one statement")
+    control_poll_s: float = Field(
+        default=0.5, gt=0, le=2, description="seconds between looks for changed retailers, trees and requests"
+    )
+    subscription_secret: SecretStr = Field(
+        default=SecretStr(""), description="signs subscription tokens, 64 hex digits, the same for every gateway"
+    )
+    identity_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="shopper ids are hashed under keys made from it, 64 hex digits; gateways and commands only",
+    )
+
+    # Archiver.
+    archive_batch_events: int = Field(default=50, ge=1, le=1_000, description="events written as one batch")
+    archive_commit_s: float = Field(default=1.0, gt=0, le=60, description="seconds between the archiver's commits")
+
     # SQLite.
     sqlite_busy_s: float = Field(
         default=5.0, gt=0, le=60, description="seconds to wait for another writer of the same file"
     )
+
+    @field_validator("postgres")
+    @classmethod
+    def _without_password(cls, value: str) -> str:
+        if value and not re.fullmatch(r"postgres(ql)?://[^:@/]+(:\d+)?/[A-Za-z0-9_]+", value):
+            raise ValueError("write postgresql://host:port/database; user and password have settings of their own")
+        return value
+
+    @field_validator("kafka", "scylla")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        if value and not all(re.fullmatch(r"\S+:\d{1,5}", one) for one in value.split(",")):
+            raise ValueError("write host:port,host:port")
+        return value
 
     def __str__(self) -> str:
         """Settings without anything secret, for logs."""

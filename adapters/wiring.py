@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from adapters.sqlite import control_file, log_rows, state_file
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.database import Database
 from adapters.sqlite.event_log import SqliteEventLog
+from adapters.sqlite.event_store import SqliteEventStore
 from adapters.sqlite.experience_log import SqliteExperienceLog
 from adapters.sqlite.failed_events import SqliteFailedEvents
 from adapters.sqlite.inspection import Report, inspect
@@ -24,6 +25,7 @@ from adapters.sqlite.snapshot_store import SqliteSnapshotStore
 from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
+from domain.ports.event_store import EventStore
 from domain.ports.experience_log import ExperienceLog
 from domain.ports.failed_events import FailedEvents
 from domain.ports.retailers import Retailers
@@ -33,23 +35,23 @@ from monitoring.metrics import Metrics
 
 
 class Ports(NamedTuple):
-    """Every port of one process, opened; `close` when done."""
+    """Every port of one process, opened.
+
+    Attributes:
+        expire: removes from the stores that can't do so by themselves what is old and saved; gives how many records.
+        close: flushes what was accepted and closes everything; may be repeated.
+    """
 
     events: EventLog
     experiences: ExperienceLog
+    archive: EventStore
     snapshots: SnapshotStore
     trees: TreeStore
     failed: FailedEvents
     retailers: Retailers
     secrets: Secrets
-    retention: Retention
-    writer: LogWriter
-    close_files: Callable[[], None]
-
-    async def close(self) -> None:
-        """Flushes what was accepted and closes everything; may be repeated."""
-        await self.writer.close()
-        self.close_files()
+    expire: Callable[[], Awaitable[int]]
+    close: Callable[[], Awaitable[None]]
 
 
 def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> Ports:
@@ -76,17 +78,25 @@ def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> 
         opened.callback(control.close)
         events = SqliteEventLog(writer, reader, state, settings)
         experiences = SqliteExperienceLog(writer, reader, settings, clock)
+        snapshots, retailers = SqliteSnapshotStore(state, state_reader), SqliteRetailers(control)
+        retention = Retention(events, experiences, snapshots, retailers, settings, clock)
+        files_opened = opened.pop_all()
+
+        async def close() -> None:
+            await writer.close()
+            files_opened.close()
+
         return Ports(
             events=events,
             experiences=experiences,
-            snapshots=SqliteSnapshotStore(state, state_reader),
+            archive=SqliteEventStore(reader, clock),
+            snapshots=snapshots,
             trees=SqliteTreeStore(control),
             failed=SqliteFailedEvents(state, control, clock),
-            retailers=SqliteRetailers(control),
+            retailers=retailers,
             secrets=secrets,
-            retention=Retention(events, experiences, settings, clock),
-            writer=writer,
-            close_files=opened.pop_all().close,
+            expire=retention.expire,
+            close=close,
         )
     raise AssertionError("unreachable: the stack swallows nothing")
 

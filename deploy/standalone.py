@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +33,6 @@ from monitoring.metrics import Metrics
 from monitoring.server import MetricsServer
 
 WORKER_ID = "embedded"
-_DAY_MS = 86_400_000
 log = structlog.get_logger("hotbasket.run")
 WORKER_STOP_S = 5.0
 """Seconds that the worker has for its batch and its last checkpoint; what it does not save, the log repeats."""
@@ -116,19 +114,9 @@ async def _assemble(
         ports.failed,
         clock,
         metrics,
-        expire=partial(_expire, ports, clock),
+        expire=ports.expire,
     )
     return _Parts(gateway, HttpServer(gateway, settings), Worker(worker_stores, settings, WORKER_ID), crowd)
-
-
-async def _expire(ports: Ports, clock: SystemClock) -> int:
-    """Removes raw events that are old and saved, and the snapshots of shoppers whom no retailer keeps any longer."""
-    gone = await ports.retention.prune()
-    retailers = ports.retailers.current().retailers.values()
-    if retailers:
-        kept_ms = max(retailer.retention_days for retailer in retailers) * _DAY_MS
-        gone += await ports.snapshots.expire(clock.now_ms() - kept_ms)
-    return gone
 
 
 async def _live(parts: _Parts, listener: socket.socket, listening: dict[str, object]) -> int:

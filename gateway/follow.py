@@ -1,7 +1,6 @@
 """Follows the experience log: from what workers decided to memory, streams and waiting requests.
 
-A record counts when the `Progress` of the same owner that closes it has arrived; until then it is held back. What an
-older owner says after a newer one took the partition is dropped, and each event's decisions are taken once.
+What counts of it, and when, is `domain.listening`'s to say.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, assert_never
+from typing import Final
 
 from domain.errors import PortError
-from domain.ids import BEGINNING, Position
+from domain.listening import Listener
 from domain.ports.experience_log import Entry
-from domain.records import Decided, Failed, Owner, Progress
+from domain.records import Decided
 from gateway.recent import Recent
 from gateway.stores import Stores
 from gateway.waits import Waits
@@ -22,19 +21,17 @@ from gateway.wire import Delivery
 
 _log = logging.getLogger("hotbasket.gateway")
 _PAUSE_S: Final = 0.2
-_NO_OWNER: Final = -1
 
 
 class _Partition:
-    """How far one partition of the experience log is read, and what is held back there."""
+    """How far one partition of the experience log is read, and what is heard there."""
 
-    __slots__ = ("end", "held", "newest", "offset")
+    __slots__ = ("end", "listener", "offset")
 
-    def __init__(self, offset: int, newest: int, end: int) -> None:
+    def __init__(self, offset: int, listener: Listener, end: int) -> None:
         self.offset = offset
-        self.newest = newest
+        self.listener = listener
         self.end = end
-        self.held: list[Decided] = []
 
 
 class Follower:
@@ -86,16 +83,18 @@ class Follower:
 
     async def _begin(self) -> dict[int, _Partition]:
         """Finds where the snapshots end: all that is younger has to be in memory before this gateway is ready."""
-        found = {}
-        for number in range(self._stores.events.partitions):
-            committed = await self._stores.events.committed(number)
-            end = await self._stores.experiences.end(number)
-            if committed is None:
-                found[number] = _Partition(-1, _NO_OWNER, end)
-            else:
-                found[number] = _Partition(committed.tail, committed.token, end)
-                self._waits.reached(number, committed.through)
-        return found
+        numbers = range(self._stores.events.partitions)
+        found = await asyncio.gather(*map(self._begin_of, numbers))
+        return dict(zip(numbers, found, strict=True))
+
+    async def _begin_of(self, number: int) -> _Partition:
+        committed, end = await asyncio.gather(
+            self._stores.events.committed(number), self._stores.experiences.end(number)
+        )
+        if committed is None:
+            return _Partition(-1, Listener(), end)
+        self._waits.reached(number, committed.through)
+        return _Partition(committed.tail, Listener(committed.through, committed.token), end)
 
     async def _follow(self) -> None:
         entries_of_all = self._stores.experiences.follow({n: part.offset for n, part in self._partitions.items()})
@@ -119,30 +118,9 @@ class Follower:
         if entry.offset <= part.offset:
             return
         part.offset = entry.offset
-        record = entry.record
-        token = entry.offset if isinstance(record, Owner) else record.token
-        if token < part.newest:
-            return
-        if token > part.newest:
-            # Also without its `Owner`, which may stand before the place where this gateway began to read.
-            part.newest = token
-            part.held.clear()
-        match record:
-            case Decided():
-                if record.position > self._last_taken(entry.partition, part):
-                    part.held.append(record)
-            case Progress():
-                held, part.held = part.held, []
-                for decided in held:
-                    self._deliver(self._recent.add(decided))
-                self._waits.reached(entry.partition, record.through)
-            case Owner() | Failed():
-                pass
-            case _:
-                assert_never(record)
-
-    def _last_taken(self, number: int, part: _Partition) -> Position:
-        """Gives the last event whose decisions are taken: an append that was repeated has them twice."""
-        if part.held:
-            return part.held[-1].position
-        return max(self._waits.through(number), BEGINNING)
+        heard = part.listener.hear(entry)
+        if heard is not None:
+            for said in heard.records:
+                if isinstance(said, Decided):
+                    self._deliver(self._recent.add(said))
+            self._waits.reached(entry.partition, heard.through)

@@ -84,6 +84,11 @@ class WorkerMetrics:
             buckets=(1, 2, 5, 10, 50, 100, 500, 2000),
             registry=registry,
         )
+        self.partitions_owned = Gauge("hotbasket_partitions_owned", "Partitions of this worker", registry=registry)
+        self.takeovers = Counter("hotbasket_takeovers", "Partitions taken", registry=registry)
+        self.fenced = Counter(
+            "hotbasket_fenced_owners", "Partitions found to be owned by somebody newer", registry=registry
+        )
         self.residents = Gauge("hotbasket_residents", "Shoppers in memory", registry=registry)
         self.activations = Counter("hotbasket_activations", "Shoppers brought into memory", registry=registry)
         self.passivations = Counter(
@@ -119,10 +124,82 @@ class LogMetrics:
         )
 
 
-class Metrics(GatewayMetrics, WorkerMetrics, LogMetrics):
+class KafkaMetrics:
+    """What the Kafka adapters feed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.rebalances = Counter(
+            "hotbasket_rebalances", "Times that this consumer's group dealt partitions anew", registry=registry
+        )
+        self.producer_restarts = Counter(
+            "hotbasket_producer_restarts", "Producers that died and were replaced", registry=registry
+        )
+        self.log_gap_records = Counter(
+            "hotbasket_log_gap_records",
+            "Records that the log no longer had when they were to be read: retention was too short",
+            registry=registry,
+        )
+
+
+class ScyllaMetrics:
+    """What the ScyllaDB adapters feed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.store_s = Histogram(
+            "hotbasket_store_seconds",
+            "Duration of one statement of the hot store, by what it does",
+            ["statement"],
+            buckets=LATENCY_S,
+            registry=registry,
+        )
+        self.store_errors = Counter(
+            "hotbasket_store_errors", "Statements of the hot store that failed", ["statement"], registry=registry
+        )
+
+
+class ControlMetrics:
+    """What the control plane's cache feeds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.control_age_s = Gauge(
+            "hotbasket_control_age_seconds", "Since the control data was last looked at", registry=registry
+        )
+        self.control_errors = Counter(
+            "hotbasket_control_errors", "Looks at the control data that failed", registry=registry
+        )
+
+
+class ArchiverMetrics:
+    """What the archiver feeds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.archived = Counter(
+            "hotbasket_archived_records",
+            "Records copied from the log to the event store: event, decided, failed",
+            ["kind"],
+            registry=registry,
+        )
+        self.archive_lag_s = Gauge(
+            "hotbasket_archive_lag_seconds", "Age of the oldest event that is not archived yet", registry=registry
+        )
+        self.archive_errors = Counter(
+            "hotbasket_archive_errors", "Attempts to archive that failed, by what failed", ["what"], registry=registry
+        )
+        self.archive_batch_s = Histogram(
+            "hotbasket_archive_batch_seconds",
+            "Poll to stored of one batch",
+            buckets=LATENCY_S,
+            registry=registry,
+        )
+
+
+_PARTS = (GatewayMetrics, WorkerMetrics, LogMetrics, KafkaMetrics, ScyllaMetrics, ControlMetrics, ArchiverMetrics)
+
+
+class Metrics(GatewayMetrics, WorkerMetrics, LogMetrics, KafkaMetrics, ScyllaMetrics, ControlMetrics, ArchiverMetrics):
     """The metrics of one process, on one registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        for part in (GatewayMetrics, WorkerMetrics, LogMetrics):
+        for part in _PARTS:
             part.__init__(self, self.registry)

@@ -22,6 +22,7 @@ from domain.records import Record, Undecodable, decode_record, encode
 
 EPOCH = 1
 PARTITION = 0
+_AT_END = frozenset((PARTITION,))
 
 
 class Places(Sequence[Place]):
@@ -88,8 +89,10 @@ class SqliteEventLog:
         if self._next is None or self._next >= self._recent.next_offset:
             await self._recent.news(wait_s)
         first = self._next
-        if first is None or first >= self._recent.next_offset:
+        if first is None:
             return Poll()
+        if first >= self._recent.next_offset:
+            return Poll(at_end=_AT_END)
         records = self._recent.since(first, records_max)
         if records is None:
             batch = await self._reader.read(lambda connection: self._batch(connection, first, records_max))
@@ -99,7 +102,7 @@ class SqliteEventLog:
             batch = Batch(PARTITION, Position(EPOCH, first), records)
         self._next = batch.first.offset + len(batch.records)
         self._recent.forget(self._next)
-        return Poll(batches=(batch,))
+        return Poll(batches=(batch,), at_end=_AT_END if self._next >= self._recent.next_offset else frozenset())
 
     async def seek(self, partition: int, after: Position) -> None:
         """Starts the next poll behind a position; refuses one that this log does not reach."""

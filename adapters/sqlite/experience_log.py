@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -99,10 +99,15 @@ class SqliteExperienceLog:
         check_partition(partition)
         return self._recent.next_offset - 1
 
-    async def follow(self, after: Mapping[int, int]) -> AsyncIterator[Sequence[Entry]]:
+    async def follow(
+        self, after: Mapping[int, int], only: Collection[int] | None = None
+    ) -> AsyncIterator[Sequence[Entry]]:
         """Gives what is behind the offset, then what comes."""
         offset = after.get(PARTITION, -1)
         while True:
+            if only is not None and PARTITION not in only:
+                await self._recent.news(None)
+                continue
             try:
                 entries = await self.read(PARTITION, after=offset, records_max=_FOLLOWED_AT_ONCE)
             except PortError as error:

@@ -74,6 +74,9 @@ class LogRows:
             f"SELECT first_offset, count, received_at_ms FROM {table} WHERE first_offset <"  # noqa: S608
             f" (SELECT MAX(first_offset) FROM {table}) ORDER BY first_offset LIMIT ?"
         )
+        self._since = (
+            f"SELECT first_offset, count, payloads FROM {table} WHERE received_at_ms >= ? ORDER BY first_offset"  # noqa: S608
+        )
         self._delete = f"DELETE FROM {table} WHERE first_offset = ?"  # noqa: S608
 
     def next_offset(self, connection: sqlite3.Connection) -> int:
@@ -99,6 +102,11 @@ class LogRows:
             if offset + count >= wanted:
                 break
         return rows
+
+    def since(self, connection: sqlite3.Connection, received_ms: int) -> Iterator[Row]:
+        """Gives every row whose latest record was received at that time or later, oldest first."""
+        for offset, count, blob in connection.execute(self._since, (received_ms,)):
+            yield Row(offset, count, _payloads(blob, count), blob)
 
     def prune(self, connection: sqlite3.Connection, before_ms: int, through: int, rows_max: int) -> tuple[int, bool]:
         """Removes the oldest rows of which all records are at or below an offset and were received before a time.

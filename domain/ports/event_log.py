@@ -31,11 +31,22 @@ class Batch(NamedTuple):
 
 
 class Poll(NamedTuple):
-    """What one poll brought, in this order: partitions lost, partitions taken, records of partitions owned."""
+    """What one poll brought, in this order: partitions lost, taken and kept, records of partitions owned.
+
+    Attributes:
+        lost: somebody else's from now on.
+        taken: this consumer's from now on.
+        kept: this consumer's before and after a rebalance; somebody else may have owned them in between, so whoever
+            speaks for a partition confirms its ownership first. Delivery goes on where it was.
+        batches: records.
+        at_end: partitions whose last record was delivered by this poll or before it.
+    """
 
     lost: tuple[int, ...] = ()
     taken: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
     batches: tuple[Batch, ...] = ()
+    at_end: frozenset[int] = frozenset()
 
 
 class Committed(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from domain.records import Decided, ExperienceRecord, Failed, Progress
@@ -55,13 +55,14 @@ class ExperienceLog(Protocol):
         """Gives the offset of the partition's last record, -1 where it has none."""
         ...
 
-    def follow(self, after: Mapping[int, int]) -> AsyncIterator[Sequence[Entry]]:
-        """Gives the entries of all partitions behind the given offsets, for ever, as they become durable.
+    def follow(self, after: Mapping[int, int], only: Collection[int] | None = None) -> AsyncIterator[Sequence[Entry]]:
+        """Gives the entries behind the given offsets, for ever, as they become durable.
 
         Several followers may be active. The iterator ends only when it is closed; a log that can't be read is waited
         for.
 
         Args:
             after: by partition; a partition not named starts at its beginning.
+            only: the partitions to follow; None = all.
         """
         ...

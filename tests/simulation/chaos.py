@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from functools import partial
 
 from domain.ids import ShopperKey
 from domain.ports.tree_store import DEFAULT
@@ -15,6 +16,8 @@ from tests.simulation.system import SILENT_S, System
 
 _HOUR_MS = 3_600_000
 _STEPS_MAX = 60
+_YOUNG_STEPS_MAX = 300
+_PEOPLE_S = 1.0
 
 
 class Chaos:
@@ -44,6 +47,8 @@ class Chaos:
         self._jumps = jumps
         self.garbage = 0
         self.is_over = False
+        self._crash_loops = draw.random() < 0.3
+        system.on_worker = self._meet_worker
 
     async def strike(self) -> None:
         """Strikes at random until the sky clears."""
@@ -62,7 +67,7 @@ class Chaos:
         """Does what people do: pushes trees, asks for replays; now and then the log takes in something unreadable."""
         self.push(damaged=False)
         while not self.is_over:
-            await asyncio.sleep(self._draw.expovariate(1 / 2.0))
+            await asyncio.sleep(self._draw.expovariate(1 / _PEOPLE_S))
             if self.is_over:
                 return
             match self._draw.randrange(4):
@@ -84,6 +89,10 @@ class Chaos:
         generation = self._system.push(retailer_id, [(whose, damage(self._draw, tree) if damaged else tree)])
         self._trace(f"push {'a damaged' if damaged else 'a'} tree of {retailer_id}/{whose[:8]}, {generation}")
 
+    def _push_to_all(self) -> None:
+        if not self.is_over:
+            self.mend()
+
     def mend(self) -> None:
         """Pushes whole trees for everybody."""
         for retailer_id in RETAILERS:
@@ -94,6 +103,11 @@ class Chaos:
         """Asks for a replay of everything that failed."""
         shelf = self._system.shelf
         shelf.requests |= set(shelf.failures)
+
+    def _meet_worker(self, process: Process) -> None:
+        """Kills some workers young: while they take partitions, or adopt what the last owner left."""
+        if self._crash_loops and not self.is_over and self._draw.random() < 0.6:
+            process.after_steps(self._draw.randrange(_YOUNG_STEPS_MAX), process.kill)
 
     def _kill_worker(self) -> None:
         process = self._any_worker()
@@ -114,7 +128,7 @@ class Chaos:
         process = self._any_worker()
         if process is None:
             return
-        pause_s = self._draw.choice((0.2, 1.0, 3.0, 6.0))
+        pause_s = self._draw.choice((0.2, 1.0, 2.0, 4.0))
 
         def silent() -> None:
             if process.state == "paused":
@@ -129,6 +143,12 @@ class Chaos:
             self._system.loop.outside(pause_s, self._wake, process)
 
         self._soon(process, f"paused for {pause_s} s", pause)
+        self._push_in_between()
+
+    def _push_in_between(self) -> None:
+        """Lets two owners of a partition see different trees."""
+        if self._draw.random() < 0.5:
+            self._system.loop.outside(self._draw.uniform(0.0, 0.5), self._push_to_all)
 
     def _pause_gateway(self) -> None:
         if self._system.gateways:
@@ -147,8 +167,11 @@ class Chaos:
         members = self._system.broker.group.members
         if members:
             member = self._draw.choice(members)
-            self._trace(f"{member} is put out of the group")
-            self._system.broker.group.leave(member)
+            found = self._system.workers.get(member)
+            if found is not None:
+                leave = partial(self._system.broker.group.leave, member)
+                self._soon(found[0], "put out of the group", leave)
+            self._push_in_between()
 
     def _jump(self) -> None:
         clock: SimulatedClock = self._draw.choice(tuple(self._system.clocks.values()))

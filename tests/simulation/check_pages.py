@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from domain.records import Decided, decode_experience_record
 from tests.simulation.expected import hear
-from tests.simulation.page import Page
+from tests.simulation.page import Page, Told
 from tests.simulation.shop import hash_of
 from tests.simulation.system import System
 
@@ -37,7 +37,11 @@ def check_pages(system: System, pages: Sequence[Page], now_ms: int) -> list[str]
             if said.retailer_id == page.client.retailer_id
             and said.shopper == hash_of(page.client.retailer_id, page.client.shopper_id)
         ]
-        decided = {decision.experience.experience_id for said in theirs for decision in said.decisions}
+        decided = {
+            Told(shown.experience_id, shown.tree_generation, shown.node_id)
+            for said in theirs
+            for shown in (decision.experience for decision in said.decisions)
+        }
         faults += [f"{name}: was told of {told}, which nobody decided" for told in page.told if told not in decided]
         brought = {
             (str(said.trigger_event_id), decision.experience.experience_id)

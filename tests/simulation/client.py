@@ -47,8 +47,8 @@ class Habits(NamedTuple):
 def draw_habits(draw: random.Random) -> Habits:
     """Gives one shopper's habits."""
     return Habits(
-        events=draw.randint(2, 25),
-        think_s=draw.choice((0.05, 0.3, 1.0)),
+        events=draw.randint(3, 30),
+        think_s=draw.choice((0.1, 0.4, 1.0)),
         in_flight=draw.choice((1, 1, 1, 3)),
         says_sent_at=draw.random() < 0.7,
         waits=draw.choice((0.0, 0.0, 0.5)),

@@ -7,9 +7,9 @@ Like Kafka: a write can be torn between two records, arrive late or twice, and n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
-from domain.errors import Fenced, PortError
+from domain.errors import Fenced
 from domain.ports.experience_log import Entry
 from domain.records import (
     SCHEMA_VERSION,
@@ -68,17 +68,16 @@ class SimulatedExperienceLog:
 
         def look() -> int:
             self._broker.check()
-            last = -1
-            owner = -1
+            last, newest = token, -1
             for entry in self._entries(partition, -1, len(self._broker.experiences[partition].rows)):
                 if isinstance(entry.record, Owner):
-                    owner = entry.offset
+                    newest = entry.offset
                 elif isinstance(entry.record, Progress) and entry.record.token == token:
-                    if owner > token:
-                        raise Fenced(f"partition {partition} has owner {owner}, newer than {token}")
                     last = entry.offset
-            if last < 0:
-                raise PortError(f"owner {token} of partition {partition} has no Progress yet", retriable=True)
+                    if newest > token:
+                        break
+            if newest > token:
+                raise Fenced(f"partition {partition} has owner {newest}, newer than {token}")
             return last
 
         return await self._wire.call(f"confirm {partition}", look)
@@ -102,8 +101,9 @@ class SimulatedExperienceLog:
 
         return await self._wire.call("ask for the end", look)
 
-    def follow(self, after: Mapping[int, int]) -> AsyncIterator[Sequence[Entry]]:
-        """Gives entries as they become durable."""
+    def follow(self, after: Mapping[int, int], only: Collection[int] | None = None) -> AsyncIterator[Sequence[Entry]]:
+        """Gives entries as they become durable; nobody here follows a part."""
+        assert only is None
         return Follower(self._broker, self._wire, self._entries, after)
 
     def _write(self, partition: int, payloads: Sequence[bytes]) -> tuple[list[int], asyncio.Future[bool]]:

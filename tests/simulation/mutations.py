@@ -118,13 +118,20 @@ def commits_the_newest_tail(patch: pytest.MonkeyPatch) -> None:
 
 def saves_while_adopting(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint says that the whole tail is saved, before the shoppers have seen it (rule 5)."""
-    made = partition.Partition.__init__
+    made, process = partition.Partition.__init__, partition.Partition.process
 
     def init(self: partition.Partition, *given: Any) -> None:
         made(self, *given)
         self.through = self._adopting_through
 
+    async def never_back(self: partition.Partition, batch: Any) -> Any:
+        through = self.through
+        results = await process(self, batch)
+        self.through = max(through, self.through)
+        return results
+
     patch.setattr(partition.Partition, "__init__", init)
+    patch.setattr(partition.Partition, "process", never_back)
 
 
 def older_snapshots_win(patch: pytest.MonkeyPatch) -> None:
@@ -170,18 +177,21 @@ def a_torn_append_is_taken_for_whole(patch: pytest.MonkeyPatch) -> None:
 
 def fenced_owners_give_up(patch: pytest.MonkeyPatch) -> None:
     """A worker that was fenced by somebody slow leaves its partition without an owner for ever."""
+    poll, take = worker.Worker._poll, worker.Worker._take
+    given: set[int] = set()
 
-    class Nothing(set[int]):
-        def add(self, _: int) -> None:
-            """Forgets."""
+    async def note(self: worker.Worker) -> Any:
+        polled = await poll(self)
+        given.clear()
+        given.update(polled.taken)
+        return polled
 
-    made = worker.Worker.__init__
+    async def take_what_is_given(self: worker.Worker, number: int) -> None:
+        if number in given:
+            await take(self, number)
 
-    def init(self: worker.Worker, *given: Any) -> None:
-        made(self, *given)
-        self._fenced = Nothing()
-
-    patch.setattr(worker.Worker, "__init__", init)
+    patch.setattr(worker.Worker, "_poll", note)
+    patch.setattr(worker.Worker, "_take", take_what_is_given)
 
 
 def poison_is_swallowed(patch: pytest.MonkeyPatch) -> None:

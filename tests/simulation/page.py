@@ -17,6 +17,7 @@ from tests.simulation.control import secret_key
 from tests.simulation.network import Connection, Network
 
 Place = tuple[int, ...]
+_OK = 200
 
 
 class Shown(NamedTuple):
@@ -24,6 +25,14 @@ class Shown(NamedTuple):
 
     experience_id: str
     expires_at: str
+
+
+class Told(NamedTuple):
+    """An experience as a page was told of it."""
+
+    experience_id: str
+    generation: int
+    node_id: str
 
 
 class Page:
@@ -40,7 +49,7 @@ class Page:
     def __init__(self, client: Client, network: Network, draw: random.Random) -> None:
         self.client = client
         self.screen: dict[str, Shown] = {}
-        self.told: list[str] = []
+        self.told: list[Told] = []
         self.faults: list[str] = []
         self.must_look_again = False
         self.forgets = False
@@ -50,22 +59,24 @@ class Page:
         self._on_screen: set[str] = set()
         self._last = ""
         self._keeps_position = draw.random() < 0.8
-        self._restless_s = draw.choice((0.5, 3.0, 60.0))
+        self._restless_s = draw.choice((0.3, 1.0, 60.0))
+        self._token_ended = False
         self._stalls = draw.random() < 0.2
 
     async def live(self) -> None:
         """Listens, for ever; started again with an empty screen after a crash."""
         self._last = ""
+        token = ""
         while True:
-            token = await self._fetch_token()
-            self.client.token = token
+            if not token:
+                self.client.token = token = await self._fetch_token()
             connection = self._open(token)
-            if connection is None:
-                await asyncio.sleep(0.2)
-                continue
-            await self._listen(connection)
-            connection.drop()
-            await asyncio.sleep(self._draw.uniform(0.01, 0.5))
+            if connection is not None:
+                await self._listen(connection)
+                connection.drop()
+                if connection.status != _OK or self._token_ended:
+                    token, self._token_ended = "", False
+            await asyncio.sleep(self._draw.uniform(0.01, 0.2))
 
     async def _fetch_token(self) -> str:
         """Asks the retailer's server for a subscription until there is one."""
@@ -75,7 +86,7 @@ class Page:
             reply = await self._network.post(
                 "/v1/subscriptions", document, {**headers, "Content-Type": "application/json"}
             )
-            if reply is not None and reply.status == 200:
+            if reply is not None and reply.status == _OK:
                 return str(reply.document["subscription"])
             await asyncio.sleep(self._draw.uniform(0.1, 0.5))
 
@@ -112,13 +123,14 @@ class Page:
                 self._take(frame.decode())
             if connection.is_ended:
                 return
-            if looks_again and not part and connection.status == 200:
+            if looks_again and not part and connection.status == _OK:
                 self.is_fresh = True
 
     def _take(self, frame: str) -> None:
         """Does what a frame says."""
         fields = dict(line.split(": ", 1) for line in frame.splitlines() if ": " in line)
         kind = fields.get("event")
+        self._token_ended = self._token_ended or kind == "expired"
         if kind not in ("experience", "withdrawn"):
             return
         self._network.trace(f"is told {fields['id']} {kind} {fields['data'][:54]}")
@@ -133,7 +145,7 @@ class Page:
         if shown in self._on_screen:
             self.faults.append(f"shown twice on one screen: {shown} in {told['slot']}")
         self._on_screen.add(shown)
-        self.told.append(shown)
+        self.told.append(Told(shown, told["tree_generation"], told["node_id"]))
         self.screen[told["slot"]] = Shown(shown, told["expires_at"])
         self.client.known_experiences.append(shown)
 

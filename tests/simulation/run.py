@@ -21,9 +21,9 @@ from tests.simulation.shop import RETAILERS, hash_of
 from tests.simulation.system import System
 from tests.simulation.wire import Sky, draw_weather
 
-_STORM_S = 12.0
+_STORM_S = 8.0
 _RECOVERY_S = 120.0
-_QUIET_S = 4.0
+_QUIET_S = 3.0
 """Longer than any idle timer of a run's trees."""
 
 

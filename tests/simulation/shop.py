@@ -10,7 +10,7 @@ from domain.tree import encode
 from domain.tree_faults import read_tree
 
 RETAILERS = ("r-1", "r-2")
-IDLE_MIN_S, IDLE_MAX_S = 1, 3
+IDLE_MIN_S, IDLE_MAX_S = 1, 2
 SLOTS = ("main", "banner", "side")
 CATEGORIES = {"p-1": "pasta", "p-2": "pasta", "p-3": "sauce", "p-4": "wine", "p-5": "bread"}
 PRICES = {"p-1": 199, "p-2": 349, "p-3": 420, "p-4": 1_250, "p-5": 280}
@@ -36,7 +36,7 @@ def draw_tree(draw: random.Random) -> bytes:
             nodes[f"n{number}"]["experiences"] = [_experience(draw, slot) for slot in slots]
         if number:
             parent = nodes[f"n{draw.randrange(number)}"]
-            if "after" not in parent and draw.random() < 0.3:
+            if "after" not in parent and draw.random() < 0.5:
                 parent["after"] = {"idle_s": draw.randint(IDLE_MIN_S, IDLE_MAX_S), "to": f"n{number}"}
             else:
                 parent["edges"].append({"to": f"n{number}", "when": _condition(draw)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from actors.partition import Stores
 from actors.worker import Worker
@@ -51,6 +51,7 @@ class System:
         self._gateway_settings = Settings(stream_queue_max=draw.choice((1, 3, 64)))
         self.processes: list[Process] = []
         self.gateways: list[Running] = []
+        self.on_worker: Callable[[Process], None] = lambda _: None
         self.network = Network(sky, self._ready_gateways)
         self.workers: dict[str, tuple[Process, Worker]] = {}
         self.clocks: dict[str, SimulatedClock] = {}
@@ -60,7 +61,7 @@ class System:
         self._numbers: dict[str, int] = {}
         self._is_over = False
         self._gateway_metrics = Metrics()
-        for _ in range(draw.randint(1, 2)):
+        for _ in range(draw.choice((1, 2, 2))):
             self.start_gateway()
         for _ in range(workers):
             self.start_worker()

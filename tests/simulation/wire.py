@@ -51,12 +51,12 @@ def draw_weather(draw: random.Random) -> Weather:
         return draw.choice(values)
 
     return Weather(
-        slow=some(0.0, 0.02, 0.1),
+        slow=some(0.0, 0.02, 0.1, 0.2),
         error=some(0.0, 0.01, 0.05, 0.15),
-        torn=some(0.0, 0.5),
+        torn=some(0.0, 0.5, 0.9),
         late=some(0.0, 0.3),
         crash=some(0.0, 0.002, 0.01),
-        chaos_s=some(0.0, 3.0, 1.0, 0.4),
+        chaos_s=some(0.0, 2.0, 0.7, 0.3),
         lost=some(0.0, 0.05, 0.2),
         repeated=some(0.0, 0.05, 0.2),
     )

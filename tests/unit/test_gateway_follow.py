@@ -42,7 +42,7 @@ class Tape:
         """The last offset."""
         return len(self.entries) - 1
 
-    async def follow(self, after: Mapping[int, int]) -> AsyncIterator[Sequence[Entry]]:
+    async def follow(self, after: Mapping[int, int], _: object = None) -> AsyncIterator[Sequence[Entry]]:
         """Everything behind the offset, one by one, then silence."""
         for entry in self.entries:
             if entry.offset > after[0]:

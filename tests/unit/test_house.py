@@ -113,7 +113,10 @@ def test_the_version_has_its_changelog_section() -> None:
     assert metadata()["metadata"]["version"] in sections
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", []), ("requirements-dev.lock", ["batch", "dev"])])
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [("requirements.lock", []), ("requirements-dev.lock", ["batch", "kafka", "postgres", "scylla", "dev"])],
+)
 def test_a_lock_pins_what_setup_cfg_asks_for(lock: str, extras: list[str]) -> None:
     """Each library that setup.cfg names is pinned to a version that setup.cfg allows."""
     asked = metadata()["options"]["install_requires"].split("\n")

@@ -198,10 +198,10 @@ class TestRetention:
             await ports.events.append(events(3, first=number))
             tail = await ports.experiences.append(0, token, [progress(token, number + 2)])
         await ports.events.commit(0, Committed(Position(1, 7), token, tail))
-        assert 0 == await ports.retention.prune()
+        assert 0 == await ports.expire()
         bench.clock.ms += 3 * DAY_MS
         # Two rows of events; the owner and two of its three records: the last row of each table stays.
-        assert 6 + 3 == await ports.retention.prune()
+        assert 6 + 3 == await ports.expire()
         await ports.close()
         again = bench.open()
         await start(again.events)
@@ -217,9 +217,9 @@ class TestRetention:
         for number in range(0, 9, 3):
             await ports.events.append(events(3, first=number))
         bench.clock.ms += 30 * DAY_MS
-        assert 0 == await ports.retention.prune()
+        assert 0 == await ports.expire()
         await ports.events.commit(0, Committed(Position(1, 4), 0, -1))
-        assert 3 == await ports.retention.prune()
+        assert 3 == await ports.expire()
 
     async def test_many_rows_go_in_small_steps(self, ports: Ports, bench: Bench) -> None:
         """All that is due goes, however much it is."""
@@ -227,14 +227,14 @@ class TestRetention:
             await ports.events.append(events(1, first=number))
         await ports.events.commit(0, Committed(Position(1, 119), 0, -1))
         bench.clock.ms += 3 * DAY_MS
-        assert 119 == await ports.retention.prune()
+        assert 119 == await ports.expire()
 
     async def test_an_emptied_log_gives_no_offset_twice(self, ports: Ports, bench: Bench) -> None:
         """After everything was pruned a new process goes on behind it."""
         (*_, place) = await ports.events.append(events(3))
         await ports.events.commit(0, Committed(place.position, 0, -1))
         bench.clock.ms += 30 * DAY_MS
-        await ports.retention.prune()
+        await ports.expire()
         await ports.close()
         again = bench.open()
         (place,) = await again.events.append(events(1))
