@@ -16,15 +16,20 @@ _REPLAYED_AT_ONCE = 500
 
 
 class Housekeeping:
-    """Runs between batches; what fails is counted and tried again at its next time."""
+    """Runs beside the batches; what fails is counted and tried again at its next time."""
 
     def __init__(self, stores: Stores, partitions: Mapping[int, Partition]) -> None:
         self._stores = stores
         self._partitions = partitions
         self._replay_at_s = 0.0
+        self._unreadable: set[str] = set()
         self._expire_at_s = stores.clock.monotonic_s() + _EXPIRY_PERIOD_S / 60
 
-    async def when_due(self) -> None:
+    def is_due(self) -> bool:
+        """Tells whether there is anything to do now."""
+        return self._stores.clock.monotonic_s() >= min(self._replay_at_s, self._expire_at_s)
+
+    async def work(self) -> None:
         """Does what is due."""
         now_s = self._stores.clock.monotonic_s()
         try:
@@ -51,10 +56,12 @@ class Housekeeping:
             if isinstance(record, Record):
                 records.append(record)
                 replayed.append(failure.failed_id)
-            else:
+            elif failure.failed_id not in self._unreadable:
+                self._unreadable.add(failure.failed_id)
                 _log.warning("failed event still unreadable", extra={"failed_id": failure.failed_id})
-        if records:
-            await self._stores.events.append(records)
+        if not records:
+            return
+        await self._stores.events.append(records)
         await self._stores.failures.replayed(replayed)
         _log.info("failed events replayed", extra={"partition": number, "events": len(records)})
 

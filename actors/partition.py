@@ -15,7 +15,8 @@ from typing import NamedTuple, TypeVar
 from actors.messages import Item, Loaded, Peek, Results
 from actors.residents import Residents
 from actors.tail import Tail, read_tail
-from domain.errors import Fenced, PortError
+from adapters.retry import until_done
+from domain.errors import Fenced
 from domain.ids import BEGINNING, Position, ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.event_log import Batch, Committed, EventLog
@@ -30,7 +31,6 @@ from monitoring.metrics import Metrics
 _SLICE = 250
 """Shoppers handled between two turns of the event loop, so that no request waits for a checkpoint."""
 
-_PAUSE_S, _PAUSE_MAX_S = 0.05, 1.0
 _T = TypeVar("_T")
 
 
@@ -79,7 +79,7 @@ class Partition:
         self._failures: list[Failed] = tail.failures
         self._stores = stores
         self._metrics = stores.metrics
-        self._residents = Residents()
+        self._residents = Residents(stores.events.partitions)
         self._dirty: set[ShopperKey] = set()
         self._saving: set[ShopperKey] = set()
         self._saved_through = self.through
@@ -235,19 +235,7 @@ class Partition:
         return self._residents.process(self.token, items, loaded, tree_version, self._stores.clock.monotonic_s())
 
     async def _until_done(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
-        """Gives what an attempt gives, trying again with growing pauses while the port says that it may succeed."""
-        pause_s = _PAUSE_S
-        while True:
-            try:
-                return await attempt()
-            except Fenced:
-                raise
-            except PortError as error:
-                if not error.retriable:
-                    raise
-                self._metrics.worker_errors.labels(what).inc()
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, _PAUSE_MAX_S)
+        return await until_done(attempt, lambda _: self._metrics.worker_errors.labels(what).inc())
 
     def _unreadable(self, record: Undecodable, position: Position) -> Failed:
         return Failed(

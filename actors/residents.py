@@ -20,7 +20,7 @@ from domain.ids import Position, ShopperKey
 from domain.records import Decided, Failed
 from domain.shopper import Shopper
 
-STRIPES = 16
+_STRIPES = 16
 _PASSIVATED_AT_ONCE = 250
 
 
@@ -32,7 +32,7 @@ class Passivated(NamedTuple):
 
 
 class Stripe:
-    """A sixteenth of a partition's residents, in the order in which they were last touched."""
+    """A part of a partition's residents, in the order in which they were last touched."""
 
     def __init__(self) -> None:
         self.system = ActorSystem("simpleSystemBase", logDefs=False, transientUnique=True)
@@ -67,10 +67,15 @@ class Stripe:
 
 
 class Residents:
-    """Every resident shopper of a partition."""
+    """Every resident shopper of a partition.
 
-    def __init__(self) -> None:
-        self._stripes = [Stripe() for _ in range(STRIPES)]
+    Args:
+        partitions: of the event log: the more there are, the smaller is each, and the fewer stripes it needs.
+    """
+
+    def __init__(self, partitions: int) -> None:
+        self._number = max(1, _STRIPES // partitions)
+        self._stripes = [Stripe() for _ in range(self._number)]
         self._freezer = Freezer()
 
     def __len__(self) -> int:
@@ -105,10 +110,10 @@ class Residents:
         """
         split_loaded: dict[int, dict[ShopperKey, Loaded]] = {}
         for key, one in loaded.items():
-            split_loaded.setdefault(_stripe_of(key.shopper), {})[key] = one
+            split_loaded.setdefault(self._number_of(key.shopper), {})[key] = one
         split: dict[int, list[Item]] = {number: [] for number in split_loaded}
         for item in items:
-            split.setdefault(_stripe_of(item.record.event.shopper_id), []).append(item)
+            split.setdefault(self._number_of(item.record.event.shopper_id), []).append(item)
         results = Results()
         for number, members in split.items():
             stripe = self._stripes[number]
@@ -144,28 +149,27 @@ class Residents:
             residents_max: of the partition; each stripe keeps its share.
             keep: shoppers with changes that are not saved.
         """
-        share = max(1, residents_max // STRIPES)
+        share = max(1, residents_max // self._number)
         done = [stripe.passivate(idle_since_s, share, keep) for stripe in self._stripes if stripe.touched]
         return Passivated(sum(one.idle for one in done), sum(one.bound for one in done))
 
     def drop(self) -> None:
         """Forgets all residents: the partition is somebody else's, or memory is ahead of the log."""
         # A shutdown would tell every actor to exit; nobody knows them any more, so they just go.
-        self._stripes = [Stripe() for _ in range(STRIPES)]
+        self._stripes = [Stripe() for _ in range(self._number)]
+
+    def _number_of(self, shopper: str) -> int:
+        """Gives the stripe of a shopper, by the first hex digit of the hash behind the bucket."""
+        return int(shopper[3], 16) % self._number
 
     def _stripe(self, key: ShopperKey) -> Stripe:
-        return self._stripes[_stripe_of(key.shopper)]
+        return self._stripes[self._number_of(key.shopper)]
 
     def _split(self, keys: Sequence[ShopperKey]) -> list[tuple[Stripe, list[ShopperKey]]]:
         split: dict[int, list[ShopperKey]] = {}
         for key in keys:
-            split.setdefault(_stripe_of(key.shopper), []).append(key)
+            split.setdefault(self._number_of(key.shopper), []).append(key)
         return [(self._stripes[number], members) for number, members in split.items()]
-
-
-def _stripe_of(shopper: str) -> int:
-    """Gives the stripe of a shopper: the first hex digit of the hash behind the bucket."""
-    return int(shopper[3], STRIPES)
 
 
 def _position(record: Decided | Failed) -> Position:

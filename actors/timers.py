@@ -42,9 +42,12 @@ class Timers:
         """Takes down the timers that the partition's snapshots note: a new owner goes on where the last one stopped."""
         self.arm([Armed(key, due_at_ms) for key, due_at_ms in await self._stores.snapshots.timers(partition)])
 
-    async def fire(self) -> None:
-        """Appends `IdleElapsed` for every timer that is due and still stands; the others are looked at again later."""
-        due = self._wheel.advance(self._stores.clock.monotonic_s())
+    def due(self) -> list[ShopperKey]:
+        """Gives the shoppers whose timer is due, for `fire`, and forgets them."""
+        return self._wheel.advance(self._stores.clock.monotonic_s())
+
+    async def fire(self, due: Sequence[ShopperKey]) -> None:
+        """Appends `IdleElapsed` for every timer that still stands; the others are looked at again later."""
         for start in range(0, len(due), _FIRED_AT_ONCE):
             keys = due[start : start + _FIRED_AT_ONCE]
             try:

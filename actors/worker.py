@@ -1,13 +1,16 @@
 """The worker: takes partitions of the event log and drives them, from events to decisions and checkpoints.
 
-Between the event log and the experience log. Prefetch, tell, append: one batch at a time; checkpoints are saved while
-the next batches are processed. Restarting it is always right: state = snapshot + log.
+Between the event log and the experience log. Prefetch, tell, append: one batch of each partition at a time, those of
+several partitions side by side; checkpoints, timers and slow work go on beside them. Restarting it is always right:
+state = snapshot + log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from actors.housekeeping import Housekeeping
 from actors.messages import Results
@@ -15,14 +18,15 @@ from actors.partition import Partition, Stores, Unsaved, take
 from actors.timers import Timers
 from adapters.settings import Settings
 from domain.errors import Fenced, PortError
-from domain.ids import Position
 from domain.ports.event_log import Batch, Poll
-from domain.ports.failed_events import FailedEvent
+from domain.ports.failed_events import FailedEvent, failed_event
 from domain.records import Failed
 
 _log = logging.getLogger("hotbasket.worker")
 _POLL_WAIT_S = 0.1
 _DAY_MS = 86_400_000
+_SAVED_AT_ONCE = 8
+"""Partitions whose checkpoints are written side by side."""
 
 
 class Worker:
@@ -45,7 +49,10 @@ class Worker:
         self._housekeeping = Housekeeping(stores, self._partitions)
         self._stopping = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
+        self._aside: dict[str, asyncio.Task[None]] = {}
+        self._in_hand: dict[int, int] = {}
         self._checkpointed_s = stores.clock.monotonic_s()
+        self._metrics.lag_s.set_function(self._lag_s)
         self.ready = asyncio.Event()
 
     def stop(self) -> None:
@@ -63,9 +70,10 @@ class Worker:
                 await self._turn()
             await self._finish()
         finally:
-            if self._saving is not None:
-                self._saving.cancel()
-                await asyncio.gather(self._saving, return_exceptions=True)
+            left = [task for task in (self._saving, *self._aside.values()) if task is not None]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
             for partition in self._partitions.values():
                 partition.drop()
 
@@ -74,21 +82,36 @@ class Worker:
         poll = await self._poll()
         fenced = self._fenced | {number for number, partition in self._partitions.items() if partition.is_lost}
         self._fenced = set()
+        if poll.kept:
+            fenced |= await self._no_longer_owned([number for number in poll.kept if number not in fenced])
+        self._metrics.fenced.inc(len(fenced))
         for number in (*poll.lost, *fenced):
             self._drop(number)
         # Somebody slow may have become owner after this worker, of what is not theirs any more. They will not speak, so
         # whoever still has the partition takes it again, and begins anew: what was polled of it meanwhile is too late.
         again = fenced.difference(poll.lost, poll.taken)
-        for number in (*poll.taken, *sorted(again)):
-            await self._take(number)
-        for batch in poll.batches:
-            if batch.partition not in again:
-                await self._process(batch)
-        await self._timers.fire()
+        await _together([self._take(number) for number in (*poll.taken, *sorted(again))])
+        await _together([self._process(batch) for batch in poll.batches if batch.partition not in again])
+        self._go_aside()
         self._passivate()
-        self._metrics.timers_armed.set(len(self._timers))
-        await self._housekeeping.when_due()
         await self._checkpoint_when_due()
+
+    def _go_aside(self) -> None:
+        """Starts what is due and may wait for a store that is slow, while events go on."""
+        self._metrics.timers_armed.set(len(self._timers))
+        if self._is_free("timers") and (due := self._timers.due()):
+            self._aside["timers"] = asyncio.ensure_future(self._timers.fire(due))
+        if self._is_free("housekeeping") and self._housekeeping.is_due():
+            self._aside["housekeeping"] = asyncio.ensure_future(self._housekeeping.work())
+
+    def _is_free(self, work: str) -> bool:
+        """Tells whether the last work of this kind is done; a bug in it ends the worker."""
+        task = self._aside.get(work)
+        if task is None or not task.done():
+            return task is None
+        del self._aside[work]
+        task.result()
+        return True
 
     async def _poll(self) -> Poll:
         wait_s = min(_POLL_WAIT_S, self._settings.checkpoint_s)
@@ -100,6 +123,21 @@ class Worker:
             self._metrics.worker_errors.labels("poll").inc()
             await asyncio.sleep(wait_s)
             return Poll()
+
+    async def _no_longer_owned(self, kept: Sequence[int]) -> set[int]:
+        """Gives which of the partitions that a rebalance gave back had another owner in between, or may have had."""
+
+        async def confirmed(partition: Partition) -> bool:
+            try:
+                await self._stores.experiences.confirm(partition.number, partition.token)
+            except PortError as error:
+                _log.warning("partition not confirmed", extra={"partition": partition.number, "detail": str(error)})
+                return False
+            return True
+
+        partitions = [self._partitions[number] for number in kept if number in self._partitions]
+        owned = await asyncio.gather(*map(confirmed, partitions))
+        return {partition.number for partition, is_owned in zip(partitions, owned, strict=True) if not is_owned}
 
     async def _take(self, number: int) -> None:
         """Takes a partition; a store that fails is tried again, since nobody else will."""
@@ -117,6 +155,8 @@ class Worker:
                 await asyncio.sleep(_POLL_WAIT_S)
             else:
                 _log.info("partition taken", extra={"partition": number, "token": self._partitions[number].token})
+                self._metrics.takeovers.inc()
+                self._metrics.partitions_owned.set(len(self._partitions))
                 self.ready.set()
                 return
 
@@ -124,6 +164,7 @@ class Worker:
         partition = self._partitions.get(batch.partition)
         if partition is None:
             return
+        self._in_hand[batch.partition] = getattr(batch.records[0], "received_at_ms", self._stores.clock.now_ms())
         work = asyncio.ensure_future(partition.process(batch))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -143,16 +184,19 @@ class Worker:
             return
         finally:
             stopping.cancel()
+            del self._in_hand[batch.partition]
         self._timers.arm(results.armed)
-        last = batch.records[-1]
-        received_at_ms = getattr(last, "received_at_ms", None)
-        if received_at_ms is not None:
-            self._metrics.lag_s.set(max(0.0, (self._stores.clock.now_ms() - received_at_ms) / 1_000))
+
+    def _lag_s(self) -> float:
+        """Gives the age of the oldest event in hand; read by whoever scrapes the metrics."""
+        oldest = tuple(self._in_hand.values())
+        return max(0, self._stores.clock.now_ms() - min(oldest)) / 1_000 if oldest else 0.0
 
     def _drop(self, number: int) -> None:
         partition = self._partitions.pop(number, None)
         if partition is not None:
             partition.drop()
+            self._metrics.partitions_owned.set(len(self._partitions))
 
     def _passivate(self) -> None:
         idle_since_s = self._stores.clock.monotonic_s() - self._settings.resident_idle_s
@@ -178,15 +222,18 @@ class Worker:
     async def _save(self, due: list[tuple[Partition, Unsaved]]) -> None:
         """Saves what was collected; a failure is counted and made good by the next checkpoint."""
         with self._metrics.checkpoint_s.time():
-            for partition, unsaved in due:
-                try:
-                    await partition.save(unsaved, self._as_event)
-                except Fenced as error:
-                    # The loop may be in the middle of a batch of it: it drops the partition in its next turn.
-                    _log.warning("partition lost", extra={"partition": partition.number, "detail": str(error)})
-                except PortError as error:
-                    self._metrics.checkpoint_failures.inc()
-                    _log.warning("checkpoint failed", extra={"partition": partition.number, "detail": str(error)})
+            for start in range(0, len(due), _SAVED_AT_ONCE):
+                await _together([self._save_one(*one) for one in due[start : start + _SAVED_AT_ONCE]])
+
+    async def _save_one(self, partition: Partition, unsaved: Unsaved) -> None:
+        try:
+            await partition.save(unsaved, self._as_event)
+        except Fenced as error:
+            # The loop may be in the middle of a batch of it: it drops the partition in its next turn.
+            _log.warning("partition lost", extra={"partition": partition.number, "detail": str(error)})
+        except PortError as error:
+            self._metrics.checkpoint_failures.inc()
+            _log.warning("checkpoint failed", extra={"partition": partition.number, "detail": str(error)})
 
     async def _finish(self) -> None:
         """Saves a last checkpoint of every partition whose memory is not ahead of its log."""
@@ -198,20 +245,23 @@ class Worker:
         await self._save(due)
 
     def _as_event(self, number: int, failure: Failed) -> FailedEvent:
-        """Gives a failed event as people see it."""
-        failed_at_ms = failure.failed_at_ms or self._stores.clock.now_ms()
-        position: Position = failure.position
-        return FailedEvent(
-            failed_id=f"{number}-{position.epoch}-{position.offset}",
-            partition=number,
-            position=position,
-            retailer_id=failure.retailer_id,
-            shopper=failure.shopper,
-            event_id=failure.event_id,
-            reason=failure.reason,
-            detail=failure.detail,
-            path=failure.path,
-            payload=failure.payload,
-            failed_at_ms=failed_at_ms,
-            expires_at_ms=failed_at_ms + self._settings.failed_days * _DAY_MS,
+        return failed_event(
+            number,
+            failure,
+            failed_at_ms=failure.failed_at_ms or self._stores.clock.now_ms(),
+            kept_ms=self._settings.failed_days * _DAY_MS,
         )
+
+
+async def _together(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Does works side by side and waits for all; when one fails the others are cancelled."""
+    if len(works) == 1:
+        await works[0]
+        return
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

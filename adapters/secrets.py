@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from adapters.settings import data_files
+from adapters.settings import Settings, data_files
 from domain.errors import Refused
 
 _FILE = "secrets.json"
@@ -34,7 +34,13 @@ class Secrets(NamedTuple):
         return "Secrets(***)"
 
     def shopper_key(self, retailer_id: str) -> bytes:
-        """Gives the key under which a retailer's shopper ids are hashed."""
+        """Gives the key under which a retailer's shopper ids are hashed.
+
+        Raises:
+            Refused: this process was not given the secret.
+        """
+        if not self.identity:
+            raise Refused("this process holds no HOTBASKET_IDENTITY_SECRET, so it can't name a shopper")
         return hmac.digest(self.identity, f"shopper-key:{retailer_id}".encode(), "sha256")
 
 
@@ -64,6 +70,33 @@ def load_secrets(data: Path) -> Secrets:
     if min(map(len, made)) < _BYTES:
         raise Refused(f"{path} is damaged: put its backup in its place; without it no shopper can be recognised again")
     return made
+
+
+def secrets_of(settings: Settings, *, needed: bool) -> Secrets:
+    """Gives the secrets that the settings carry.
+
+    Args:
+        settings: of a process that works on servers.
+        needed: whether this process names shoppers and issues tokens; others get none, whatever is set.
+
+    Raises:
+        Refused: they are needed, and missing or malformed.
+    """
+    if not needed:
+        return Secrets(b"", b"")
+    made: list[bytes] = []
+    faults = []
+    for name in ("subscription_secret", "identity_secret"):
+        try:
+            secret = bytes.fromhex(getattr(settings, name).get_secret_value())
+        except ValueError:
+            secret = b""
+        if len(secret) < _BYTES:
+            faults.append(f"HOTBASKET_{name.upper()} must be 64 hex digits: make it once with openssl rand -hex 32")
+        made.append(secret)
+    if faults:
+        raise Refused(*faults)
+    return Secrets(*made)
 
 
 def _make(path: Path) -> None:

@@ -21,6 +21,13 @@ class Settings(BaseSettings):
 
     metrics_port: int = Field(default=9464, ge=0, le=65_535, description="port of /metrics; 0 = any free port")
 
+    metrics_host: str = Field(default="127.0.0.1", description="address of /metrics; 0.0.0.0 = every one")
+    worker_id: str = Field(
+        default="",
+        pattern=r"^[a-zA-Z0-9._-]{0,100}$",
+        description="stable name of this machine's workers and archivers; empty = the host's name",
+    )
+
     # Gateway: what a request may be.
     event_bytes_max: int = Field(default=32 * KIB, ge=KIB, le=1_024 * KIB, description="bytes of one event")
     body_bytes_max: int = Field(
@@ -80,6 +87,9 @@ class Settings(BaseSettings):
     kafka_password: SecretStr = Field(default=SecretStr(""), description="of kafka_user")
     kafka_session_s: float = Field(
         default=10.0, ge=1, le=300, description="seconds without a sign of life before a worker's partitions move"
+    )
+    kafka_checkpoint_s: float = Field(
+        default=5.0, gt=0, le=60, description="seconds between a worker's checkpoints on Kafka"
     )
     kafka_batch_bytes: int = Field(
         default=512 * KIB,

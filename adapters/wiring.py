@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, NoReturn, cast
 
 from adapters.data_dir import prepare
-from adapters.secrets import Secrets, load_secrets
+from adapters.finding import Finding
+from adapters.secrets import Secrets, load_secrets, secrets_of
 from adapters.settings import Settings, data_files
 from adapters.sqlite import control_file, log_rows, state_file
 from adapters.sqlite.control_file import ControlFile
@@ -23,6 +25,7 @@ from adapters.sqlite.retailers import SqliteRetailers
 from adapters.sqlite.retention import Retention
 from adapters.sqlite.snapshot_store import SqliteSnapshotStore
 from adapters.sqlite.tree_store import SqliteTreeStore
+from domain.errors import HotbasketError, PortError, Refused
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
@@ -76,29 +79,206 @@ def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> 
         opened.callback(state_reader.close)
         control = ControlFile(files["control"], busy_s=busy_s)
         opened.callback(control.close)
-        events = SqliteEventLog(writer, reader, state, settings)
-        experiences = SqliteExperienceLog(writer, reader, settings, clock)
-        snapshots, retailers = SqliteSnapshotStore(state, state_reader), SqliteRetailers(control)
-        retention = Retention(events, experiences, snapshots, retailers, settings, clock)
-        files_opened = opened.pop_all()
+        return _over_files(
+            _Files(writer, reader, state, state_reader, control), secrets, settings, clock, opened.pop_all()
+        )
+    raise AssertionError("unreachable: the stack swallows nothing")
 
-        async def close() -> None:
-            await writer.close()
-            files_opened.close()
 
+class _Files(NamedTuple):
+    """The embedded stores' files, opened."""
+
+    writer: LogWriter
+    reader: Database
+    state: Database
+    state_reader: Database
+    control: ControlFile
+
+
+def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Clock, opened: ExitStack) -> Ports:
+    events = SqliteEventLog(files.writer, files.reader, files.state, settings)
+    experiences = SqliteExperienceLog(files.writer, files.reader, settings, clock)
+    snapshots = SqliteSnapshotStore(files.state, files.state_reader)
+    retailers = SqliteRetailers(files.control)
+    retention = Retention(events, experiences, snapshots, retailers, settings, clock)
+
+    async def close() -> None:
+        await files.writer.close()
+        opened.close()
+
+    return Ports(
+        events=events,
+        experiences=experiences,
+        archive=SqliteEventStore(files.reader, clock),
+        snapshots=snapshots,
+        trees=SqliteTreeStore(files.control),
+        failed=SqliteFailedEvents(files.state, files.control, clock),
+        retailers=retailers,
+        secrets=secrets,
+        expire=retention.expire,
+        close=close,
+    )
+
+
+Role = Literal["gateway", "worker", "archiver", "command", "all"]
+"""What a process on servers is for; `all` is for tests."""
+
+
+async def production(
+    settings: Settings, metrics: Metrics, clock: Clock, *, role: Role, member: str | None = None
+) -> Ports:
+    """Opens the servers' stores: Kafka, ScyllaDB and Postgres.
+
+    Args:
+        role: what the process is for: an archiver consumes the cold group, a command opens no log.
+        member: under which stable name the process consumes; None = it never does.
+
+    Raises:
+        Refused: a setting is missing, or the libraries are.
+        PortError: not retriable: a server can't be reached or refuses us, or what it holds can't be worked with.
+    """
+    _require_servers(settings)
+    with _libraries():
+        from adapters.kafka.open import open_logs  # noqa: PLC0415
+        from adapters.postgres.open import open_control  # noqa: PLC0415
+        from adapters.scylla.open import open_stores  # noqa: PLC0415
+    secrets = secrets_of(settings, needed=role in ("gateway", "command", "all"))
+    async with AsyncExitStack() as opened:
+        control = await open_control(settings, metrics, clock)
+        opened.push_async_callback(control.close)
+        events: EventLog = cast(EventLog, _NotOpened("event log"))
+        experiences: ExperienceLog = cast(ExperienceLog, _NotOpened("experience log"))
+        partitions = 0
+        if role != "command":
+            group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
+            logs = await open_logs(settings, metrics, clock, group=group, member=member)
+            opened.push_async_callback(logs.close)
+            events, experiences, partitions = logs.events, logs.experiences, logs.events.partitions
+        stores = await open_stores(
+            settings, metrics, clock, control.generations, control.requests, partitions=partitions
+        )
+        opened.push_async_callback(stores.close)
         return Ports(
             events=events,
             experiences=experiences,
-            archive=SqliteEventStore(reader, clock),
-            snapshots=snapshots,
-            trees=SqliteTreeStore(control),
-            failed=SqliteFailedEvents(state, control, clock),
-            retailers=retailers,
+            archive=stores.archive,
+            snapshots=stores.snapshots,
+            trees=stores.trees,
+            failed=stores.failed,
+            retailers=control.retailers,
             secrets=secrets,
-            expire=retention.expire,
-            close=close,
+            expire=_nothing_to_expire,
+            close=opened.pop_all().aclose,
         )
     raise AssertionError("unreachable: the stack swallows nothing")
+
+
+async def migrate_servers(
+    settings: Settings,
+    *,
+    partitions: int,
+    replication: int,
+    retention_ms: int,
+    cql: str,
+    sql: Sequence[tuple[str, str]],
+) -> Sequence[str]:
+    """Makes the topics and tables that are missing, and gives what it made; may be repeated.
+
+    Args:
+        partitions: of each topic.
+        replication: copies of everything.
+        retention_ms: of the topics.
+        cql: the schema of the hot store.
+        sql: the numbered migrations of the control plane: name and text.
+
+    Raises:
+        Refused: what is there can't become what is asked for.
+        PortError: a server can't be worked with.
+    """
+    _require_servers(settings)
+    with _libraries():
+        from adapters.kafka.topics import create_topics  # noqa: PLC0415
+        from adapters.postgres.migrations import migrate  # noqa: PLC0415
+        from adapters.scylla.schema import apply  # noqa: PLC0415
+    made = list(await migrate(settings, sql))
+    made += await apply(settings, cql, replication=replication)
+    made += await create_topics(settings, partitions=partitions, replication=replication, retention_ms=retention_ms)
+    return made
+
+
+async def inspect_servers(settings: Settings, clock: Clock) -> list[Finding]:
+    """Looks at the servers of a production system, and whether what they hold goes together; changes nothing."""
+    try:
+        _require_servers(settings)
+        with _libraries():
+            from adapters.kafka import inspection as kafka  # noqa: PLC0415
+            from adapters.postgres import inspection as postgres  # noqa: PLC0415
+            from adapters.scylla import inspection as scylla  # noqa: PLC0415
+    except Refused as refusal:
+        return [Finding("servers", False, fault, "set it, or name --data") for fault in refusal.faults]
+    found = await asyncio.gather(
+        kafka.inspect(settings), scylla.inspect(settings, clock), postgres.inspect(settings, clock)
+    )
+    findings = [one for part in found for one in part]
+    if all(one.good for one in findings):
+        findings.append(await _log_reaches_snapshots(settings, clock))
+    return findings
+
+
+async def _log_reaches_snapshots(settings: Settings, clock: Clock) -> Finding:
+    """Looks whether the log reaches as far as the snapshots that were made from it."""
+    check = "snapshots"
+    try:
+        ports = await production(settings, Metrics(), clock, role="worker")
+        try:
+            for partition in range(ports.events.partitions):
+                newest = await ports.snapshots.newest(partition)
+                if newest is not None:
+                    await ports.events.seek(partition, newest)
+        finally:
+            await ports.close()
+    except HotbasketError as error:
+        cure = "put the log's newer backup in place, or empty the tables snapshots, timers and snapshot_heads"
+        return Finding(check, False, str(error), cure)
+    return Finding(check, True, "the log reaches as far as they do")
+
+
+@contextmanager
+def _libraries() -> Iterator[None]:
+    """Says which libraries are missing: embedded systems run without them, so they are imported on demand."""
+    try:
+        yield
+    except ImportError as error:
+        raise Refused(f"{error.name} is not installed: pip install 'hotbasket[kafka,postgres,scylla]'") from None
+
+
+def has_servers(settings: Settings) -> bool:
+    """Tells whether the settings name the servers of a production system."""
+    return bool(settings.kafka or settings.scylla or settings.postgres)
+
+
+def _require_servers(settings: Settings) -> None:
+    """Refuses settings that name some servers and not all."""
+    missing = [name for name in ("kafka", "scylla", "postgres") if not getattr(settings, name)]
+    if missing:
+        raise Refused(
+            *(f"HOTBASKET_{name.upper()} is not set: it says where the server is; see .env.example" for name in missing)
+        )
+
+
+class _NotOpened:
+    """Stands where a port would, in a process that was not wired to it."""
+
+    def __init__(self, port: str) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise PortError(f"this command works without the {self._port}, and yet asked for {name}", retriable=False)
+
+
+async def _nothing_to_expire() -> int:
+    """The servers' stores expire by themselves."""
+    return 0
 
 
 def inspect_files(data: Path, settings: Settings) -> list[Report]:

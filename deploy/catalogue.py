@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from adapters.wiring import Ports
-from deploy.options import DATA, Data, Json, RetailerName, document, progress, say
+from deploy.options import Json, RetailerName, Where, document, progress, say
 from deploy.stores import chosen, in_stores
 from domain.errors import Refused
 from domain.ports.retailers import CatalogueItem
@@ -40,7 +40,7 @@ def import_catalogue(
             help="CSV with a header, or JSONL: product_id, name, category_id, brand?, price_minor?, cost_minor?"
         ),
     ],
-    data: Data = DATA,
+    data: Where = None,
     retailer: RetailerName = None,
     as_json: Json = False,
 ) -> None:

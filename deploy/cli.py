@@ -11,9 +11,11 @@ import typer
 from deploy import catalogue, convert, failed, retailer, tree
 from deploy.doctor import doctor
 from deploy.explain import explain
+from deploy.migrate import migrate
 from deploy.options import tell
 from deploy.replay import replay
 from deploy.run import run
+from deploy.serve import archiver, gateway, worker
 from domain.errors import HotbasketError, Refused
 from monitoring import logs
 
@@ -65,7 +67,7 @@ def hotbasket(
     logs.configure("stderr")
 
 
-for command in (run, replay, explain, doctor):
+for command in (run, gateway, worker, archiver, migrate, replay, explain, doctor):
     app.command()(command)
 for name, group in (
     ("retailer", retailer.commands),

@@ -1,7 +1,8 @@
-"""`hotbasket doctor`: looks at everything that the embedded system stands on and says what is wrong and the cure."""
+"""`hotbasket doctor`: looks at everything that a system stands on and says what is wrong and the cure."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -9,60 +10,49 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 from urllib.request import ProxyHandler, build_opener
 
 import typer
 
+from adapters.clock import SystemClock
+from adapters.finding import Finding
 from adapters.secrets import load_secrets, secrets_file
 from adapters.settings import Settings, data_files, load_settings
-from adapters.wiring import Ports, inspect_files
+from adapters.wiring import Ports, has_servers, inspect_files, inspect_servers
 from deploy.listeners import listen
-from deploy.options import DATA, Data, Json, document, progress, say
+from deploy.options import DATA, Json, Where, document, progress, say
 from deploy.stores import in_stores
 from domain.errors import HotbasketError, Refused
 
 LIBRARIES = ("httptools", "msgspec", "prometheus-client", "starlette", "thespian", "typer", "uvicorn", "uvloop")
+SERVER_LIBRARIES = ("aiokafka", "psycopg", "psycopg-pool", "scylla-driver")
 FREE_BYTES_MIN = 1 << 30
 FSYNC_S_MAX = 0.05
 FSYNC_TRIES = 20
 ANSWER_S = 2.0
 
 
-class Finding(NamedTuple):
-    """What one check found.
-
-    Attributes:
-        check: its name.
-        good: whether all is well.
-        detail: what was seen.
-        cure: what to do; empty where all is well.
-    """
-
-    check: str
-    good: bool
-    detail: str
-    cure: str = ""
-
-
 def doctor(
-    data: Data = DATA,
+    data: Where = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="Public port to look at.")] = 8080,
     host: Annotated[str, typer.Option("--host", help="Address to look at.")] = "127.0.0.1",
     as_json: Json = False,
 ) -> None:
-    """Check everything that `hotbasket run` needs, beside a running system or before one; it changes nothing.
+    """Check everything that a system needs, beside a running one or before it starts; it changes nothing.
 
-    Each fault comes with its cure. The exit code is 1 if there is a fault.
+    With the servers' settings in the environment and without --data it looks at Kafka, ScyllaDB and Postgres. Each
+    fault comes with its cure. The exit code is 1 if there is a fault.
 
     Example: hotbasket doctor --data ./data
     """
     findings = []
-    checks = _checks(data, host, port)
+    on_servers = data is None and has_servers(_settings())
+    checks = server_checks() if on_servers else _checks(data or DATA, host, port)
     with progress("checks") as bar:
         for check in bar.track(checks, description="doctor"):
             findings += check()
@@ -94,6 +84,17 @@ def _checks(data: Path, host: str, port: int) -> list[Callable[[], list[Finding]
     ]
 
 
+def server_checks() -> list[Callable[[], list[Finding]]]:
+    """The checks of a production system; the servers are looked at side by side."""
+    return [
+        lambda: [python()],
+        lambda: list(libraries((*LIBRARIES, *SERVER_LIBRARIES))),
+        lambda: list(settings()),
+        lambda: list(asyncio.run(inspect_servers(_settings(), SystemClock()))),
+        lambda: [metrics_port()],
+    ]
+
+
 def python() -> Finding:
     """Looks at the interpreter."""
     found = ".".join(map(str, sys.version_info[:3]))
@@ -101,10 +102,10 @@ def python() -> Finding:
     return Finding("python", good, f"{found} at {sys.executable}", "" if good else "install Python 3.11 or newer")
 
 
-def libraries() -> Iterator[Finding]:
+def libraries(names: Sequence[str] = LIBRARIES) -> Iterator[Finding]:
     """Looks at the libraries that a running system loads."""
     found, missing = [], []
-    for name in LIBRARIES:
+    for name in names:
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from adapters.wiring import Ports
-from deploy.options import DATA, Data, Json, RetailerName, document, say
+from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain import shopper as shoppers
 from domain.errors import Refused
@@ -22,7 +21,7 @@ from domain.tree import Tree
 
 def explain(
     shopper: Annotated[str, typer.Argument(help="The retailer's shopper id.")],
-    data: Data = DATA,
+    data: Where = None,
     retailer: RetailerName = None,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +31,7 @@ def explain(
 
     Example: hotbasket explain c-1842 --retailer "Fresh & Co"
     """
-    found = in_stores(data, lambda ports: _look_up(ports, data, retailer, shopper))
+    found = in_stores(data, lambda ports: _look_up(ports, retailer, shopper))
     if as_json:
         document(found)
     else:
@@ -40,9 +39,9 @@ def explain(
             say(line)
 
 
-async def _look_up(ports: Ports, data: Path, retailer: str | None, shopper: str) -> dict[str, Any]:
+async def _look_up(ports: Ports, retailer: str | None, shopper: str) -> dict[str, Any]:
     one = chosen(ports, retailer)
-    key = ShopperKey(one.retailer_id, hash_of(data, one, shopper))
+    key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
     payload = (await ports.snapshots.load([key])).get(key)
     if payload is None:
         raise Refused(f"{one.name} has no shopper {shopper!r} yet: a first event takes up to a second to be seen here")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.wiring import Ports
-from deploy.options import DATA, Data, Json, RetailerName, document, say
+from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, in_stores
 from domain.errors import Refused
 from domain.ports.failed_events import FailedEvent
@@ -25,7 +25,7 @@ def _group() -> None:
 
 @commands.command("list")
 def list_failed(
-    data: Data = DATA,
+    data: Where = None,
     retailer: RetailerName = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=EVENTS_MAX, help="At most so many, newest first.")] = 100,
     as_json: Json = False,
@@ -53,7 +53,7 @@ def list_failed(
 def replay(
     failed_ids: Annotated[list[str] | None, typer.Argument(help="Ids that `failed list` shows.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every failed event of the retailer.")] = False,
-    data: Data = DATA,
+    data: Where = None,
     retailer: RetailerName = None,
     as_json: Json = False,
 ) -> None:

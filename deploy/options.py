@@ -15,6 +15,15 @@ Data = Annotated[
     typer.Option("--data", help="Directory that holds everything the embedded system keeps.", file_okay=False),
 ]
 DATA = Path("data")
+Where = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Directory of the embedded system; without it the servers named by HOTBASKET_POSTGRES and the others, or"
+        " else ./data.",
+        file_okay=False,
+    ),
+]
 RetailerName = Annotated[
     str | None,
     typer.Option("--retailer", help="Name or id of the retailer; not needed while there is only one."),

@@ -13,7 +13,7 @@ import typer
 from msgspec import structs
 
 from adapters.wiring import Ports
-from deploy.options import DATA, Data, Json, document, say
+from deploy.options import Json, Where, document, say
 from deploy.origins import origin
 from deploy.stores import chosen, in_stores
 from domain.errors import Refused
@@ -74,7 +74,7 @@ def _group() -> None:
 @commands.command()
 def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     name: Annotated[str, typer.Argument(help="A name of your choice, unique in this system.")],
-    data: Data = DATA,
+    data: Where = None,
     origins: Origins = None,
     consent_default: ConsentDefault = None,
     retention_days: RetentionDays = None,
@@ -104,7 +104,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 @commands.command("list")
-def list_retailers(data: Data = DATA, as_json: Json = False) -> None:
+def list_retailers(data: Where = None, as_json: Json = False) -> None:
     """Show every retailer with its id and rules; keys are stored as digests and can't be shown.
 
     Example: hotbasket retailer list --json
@@ -126,7 +126,7 @@ def list_retailers(data: Data = DATA, as_json: Json = False) -> None:
 @commands.command("set")
 def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
     name: Name,
-    data: Data = DATA,
+    data: Where = None,
     origins: Origins = None,
     consent_default: ConsentDefault = None,
     retention_days: RetentionDays = None,
@@ -158,7 +158,7 @@ def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
 @commands.command()
 def rotate_key(
     name: Name,
-    data: Data = DATA,
+    data: Where = None,
     which: Annotated[Which, typer.Option("--scope", help="Which keys to replace.")] = Which.BOTH,
     overlap_hours: Annotated[
         float, typer.Option("--overlap-hours", min=0, max=8_760, help="Hours that the old keys stay valid.")

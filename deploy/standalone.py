@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import signal
-import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -24,8 +21,8 @@ from adapters.wiring import Ports, embedded
 from deploy.demo.crowd import Crowd
 from deploy.demo.setup import setup
 from deploy.http_server import BACKLOG, HttpServer
+from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
-from domain.errors import HotbasketError
 from gateway.app import Gateway
 from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
@@ -34,8 +31,6 @@ from monitoring.server import MetricsServer
 
 WORKER_ID = "embedded"
 log = structlog.get_logger("hotbasket.run")
-WORKER_STOP_S = 5.0
-"""Seconds that the worker has for its batch and its last checkpoint; what it does not save, the log repeats."""
 
 
 class Options(NamedTuple):
@@ -57,7 +52,6 @@ class _Parts(NamedTuple):
     """What runs."""
 
     gateway: Gateway
-    server: HttpServer
     worker: Worker
     crowd: Crowd | None
 
@@ -89,7 +83,15 @@ async def serve(options: Options, settings: Settings) -> int:
             "pid": os.getpid(),
             "next": _next_step(options, url, ports),
         }
-        return await _live(parts, listener, listening)
+        front = Front(parts.gateway, HttpServer(parts.gateway, settings), listener)
+        worker = Back("worker", parts.worker.run, parts.worker.stop)
+
+        async def started() -> None:
+            log.info("listening", **listening)
+            if parts.crowd is not None:
+                await parts.crowd.run()
+
+        return await live(front, [worker], started)
 
 
 async def _assemble(
@@ -116,83 +118,7 @@ async def _assemble(
         metrics,
         expire=ports.expire,
     )
-    return _Parts(gateway, HttpServer(gateway, settings), Worker(worker_stores, settings, WORKER_ID), crowd)
-
-
-async def _live(parts: _Parts, listener: socket.socket, listening: dict[str, object]) -> int:
-    """Runs all parts until a signal or the death of one, then stops them in the order that loses nothing."""
-    stopping = _on_signal()
-    await parts.gateway.start()
-    worker = asyncio.create_task(parts.worker.run(), name="worker")
-    server = asyncio.create_task(parts.server.serve_on(listener), name="server")
-    # What was made so far lives as long as the process: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
-    started = asyncio.create_task(parts.server.wait_until_started())
-    waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait((started, waiting, worker, server), return_when=asyncio.FIRST_COMPLETED)
-    crowd = None
-    if started.done():
-        log.info("listening", **listening)
-        if parts.crowd is not None:
-            crowd = asyncio.create_task(parts.crowd.run(), name="crowd")
-            crowd.add_done_callback(lambda task: _tell_of_failure(task) and None)
-        await asyncio.wait((waiting, worker, server), return_when=asyncio.FIRST_COMPLETED)
-    left = [task for task in (started, waiting, crowd) if task is not None]
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-    return await _stop(parts, worker, server, failed=not stopping.is_set())
-
-
-def _on_signal() -> asyncio.Event:
-    """Gives an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
-    stopping = asyncio.Event()
-
-    def stop() -> None:
-        if stopping.is_set():
-            log.warning("stopped at once", reason="second signal")
-            os._exit(1)
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    return stopping
-
-
-async def _stop(parts: _Parts, worker: asyncio.Task[None], server: asyncio.Task[None], *, failed: bool) -> int:
-    """Stops in the order of the events' way, so that nothing acknowledged is left behind, and gives the exit code.
-
-    Raises:
-        HotbasketError: the expected failure that ended a part.
-    """
-    log.info("stopping", reason="a part ended" if failed else "signal")
-    await parts.gateway.drain()
-    parts.server.stop()
-    await asyncio.wait((server,))
-    parts.worker.stop()
-    await asyncio.wait((worker,), timeout=WORKER_STOP_S)
-    if not worker.done():
-        worker.cancel()
-        log.warning("worker stopped without its last checkpoint", after_s=WORKER_STOP_S)
-    await asyncio.gather(worker, server, return_exceptions=True)
-    await parts.gateway.stop()
-    errors = [error for task in (worker, server) if (error := _tell_of_failure(task)) is not None]
-    log.info("stopped", failed=failed or bool(errors))
-    for error in errors:
-        if isinstance(error, HotbasketError):
-            raise error
-    return 1 if failed or errors else 0
-
-
-def _tell_of_failure(task: asyncio.Task[None]) -> BaseException | None:
-    """Logs what ended a part, unless it was stopped, and gives it."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        # What was expected is told by its message; a bug needs its traceback.
-        trace = None if isinstance(error, HotbasketError) else error
-        log.error("part failed", part=task.get_name(), detail=str(error), exc_info=trace)
-    return error
+    return _Parts(gateway, Worker(worker_stores, settings, WORKER_ID), crowd)
 
 
 def _next_step(options: Options, url: str, ports: Ports) -> str:

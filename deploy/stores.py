@@ -1,4 +1,4 @@
-"""How a command reaches the embedded stores of a data directory, beside a running system or without one."""
+"""How a command reaches the stores: those of a data directory, or a production system's servers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import uvloop
 
 from adapters.clock import SystemClock
 from adapters.data_dir import prepare
-from adapters.secrets import load_secrets
-from adapters.settings import data_files, load_settings
-from adapters.wiring import Ports, embedded
+from adapters.settings import Settings, data_files, load_settings
+from adapters.wiring import Ports, embedded, has_servers, production
+from deploy.options import DATA
 from domain.errors import Refused
 from domain.ids import ShopperHash, shopper_hash
 from domain.ports.retailers import Retailer
@@ -21,33 +21,46 @@ from monitoring.metrics import Metrics
 Result = TypeVar("Result")
 
 
-def in_stores(data: Path, work: Callable[[Ports], Awaitable[Result]], *, create: bool = False) -> Result:
+def in_stores(data: Path | None, work: Callable[[Ports], Awaitable[Result]], *, create: bool = False) -> Result:
     """Opens the stores, does the work and closes them.
 
     Args:
-        data: the directory that `hotbasket run --data` was given, or will be.
+        data: the directory that `hotbasket run --data` was given, or will be; None = the servers that the settings
+            name, where they name any, else the directory that `run` takes by itself.
         work: what to do with the stores.
         create: whether to make the directory where there is none.
 
     Raises:
-        Refused: there is no such directory.
+        Refused: there is no such directory, or a setting is missing.
         PortError: the stores can't be opened.
     """
+    settings = load_settings()
+    if data is None and has_servers(settings):
+        return uvloop.run(_on_servers(settings, work))
+    data = data or DATA
     if create:
         prepare(data)
     elif not data_files(data)["control"].is_file():
         raise Refused(
             f"{data} holds no hotbasket data: name the right --data, or start with hotbasket run --data {data}"
         )
+    return uvloop.run(_on_files(data, settings, work))
 
-    async def opened() -> Result:
-        ports = embedded(data, load_settings(), Metrics(), SystemClock())
-        try:
-            return await work(ports)
-        finally:
-            await ports.close()
 
-    return uvloop.run(opened())
+async def _on_files(data: Path, settings: Settings, work: Callable[[Ports], Awaitable[Result]]) -> Result:
+    ports = embedded(data, settings, Metrics(), SystemClock())
+    try:
+        return await work(ports)
+    finally:
+        await ports.close()
+
+
+async def _on_servers(settings: Settings, work: Callable[[Ports], Awaitable[Result]]) -> Result:
+    ports = await production(settings, Metrics(), SystemClock(), role="command")
+    try:
+        return await work(ports)
+    finally:
+        await ports.close()
 
 
 def chosen(ports: Ports, name: str | None) -> Retailer:
@@ -70,10 +83,6 @@ def chosen(ports: Ports, name: str | None) -> Retailer:
     return found
 
 
-def hash_of(data: Path, retailer: Retailer, shopper_id: str) -> ShopperHash:
-    """Gives the hash under which a retailer's shopper is stored.
-
-    Raises:
-        Refused: the directory's secrets can't be used.
-    """
-    return shopper_hash(load_secrets(data).shopper_key(retailer.retailer_id), shopper_id)
+def hash_of(ports: Ports, retailer: Retailer, shopper_id: str) -> ShopperHash:
+    """Gives the hash under which a retailer's shopper is stored."""
+    return shopper_hash(ports.secrets.shopper_key(retailer.retailer_id), shopper_id)

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from adapters.wiring import Ports
-from deploy.options import DATA, Data, Json, RetailerName, document, say
+from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
 from domain.ids import ShopperKey
@@ -28,7 +28,7 @@ def _group() -> None:
 
 
 @commands.command()
-def push(file: TreeFile, data: Data = DATA, retailer: RetailerName = None, as_json: Json = False) -> None:
+def push(file: TreeFile, data: Where = None, retailer: RetailerName = None, as_json: Json = False) -> None:
     """Push trees: all of them, or none if one has a fault; each fault is named with its path.
 
     They are in force for each shopper's next event. The tree of shopper "default" serves all who have none.
@@ -39,7 +39,7 @@ def push(file: TreeFile, data: Data = DATA, retailer: RetailerName = None, as_js
 
     async def work(ports: Ports) -> int:
         one = chosen(ports, retailer)
-        keyed = [(shopper if shopper == DEFAULT else hash_of(data, one, shopper), blob) for shopper, blob in trees]
+        keyed = [(shopper if shopper == DEFAULT else hash_of(ports, one, shopper), blob) for shopper, blob in trees]
         return await ports.trees.push(one.retailer_id, keyed)
 
     generation = in_stores(data, work)
@@ -52,7 +52,7 @@ def push(file: TreeFile, data: Data = DATA, retailer: RetailerName = None, as_js
 @commands.command()
 def show(
     shopper: Annotated[str, typer.Argument(help="The retailer's shopper id, or default.")] = DEFAULT,
-    data: Data = DATA,
+    data: Where = None,
     retailer: RetailerName = None,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +63,7 @@ def show(
 
     async def work(ports: Ports) -> dict[str, Any]:
         one = chosen(ports, retailer)
-        own = shopper if shopper == DEFAULT else hash_of(data, one, shopper)
+        own = shopper if shopper == DEFAULT else hash_of(ports, one, shopper)
         keys = [ShopperKey(one.retailer_id, own), ShopperKey(one.retailer_id, DEFAULT)]
         found = await ports.trees.load(keys)
         tree = found.get(keys[0]) or found.get(keys[1])

@@ -73,7 +73,7 @@ class WorkerMetrics:
             "hotbasket_failed_events", "Events that could not be processed", ["reason"], registry=registry
         )
         self.lag_s = Gauge(
-            "hotbasket_worker_lag_seconds", "Age of the last processed event when processed", registry=registry
+            "hotbasket_worker_lag_seconds", "Age of the oldest event in hand, 0 when there is none", registry=registry
         )
         self.batch_s = Histogram(
             "hotbasket_batch_seconds", "Poll to closing Progress of one batch", buckets=LATENCY_S, registry=registry
@@ -83,11 +83,6 @@ class WorkerMetrics:
             "Events of one batch",
             buckets=(1, 2, 5, 10, 50, 100, 500, 2000),
             registry=registry,
-        )
-        self.partitions_owned = Gauge("hotbasket_partitions_owned", "Partitions of this worker", registry=registry)
-        self.takeovers = Counter("hotbasket_takeovers", "Partitions taken", registry=registry)
-        self.fenced = Counter(
-            "hotbasket_fenced_owners", "Partitions found to be owned by somebody newer", registry=registry
         )
         self.residents = Gauge("hotbasket_residents", "Shoppers in memory", registry=registry)
         self.activations = Counter("hotbasket_activations", "Shoppers brought into memory", registry=registry)
@@ -106,6 +101,17 @@ class WorkerMetrics:
         )
         self.worker_errors = Counter(
             "hotbasket_worker_errors", "Errors at the worker's loop, by what failed", ["what"], registry=registry
+        )
+
+
+class OwnershipMetrics:
+    """What the worker feeds of the partitions that it owns."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.partitions_owned = Gauge("hotbasket_partitions_owned", "Partitions of this worker", registry=registry)
+        self.takeovers = Counter("hotbasket_takeovers", "Partitions taken", registry=registry)
+        self.fenced = Counter(
+            "hotbasket_fenced_owners", "Partitions found to be owned by somebody newer", registry=registry
         )
 
 
@@ -180,7 +186,9 @@ class ArchiverMetrics:
             registry=registry,
         )
         self.archive_lag_s = Gauge(
-            "hotbasket_archive_lag_seconds", "Age of the oldest event that is not archived yet", registry=registry
+            "hotbasket_archive_lag_seconds",
+            "Age of the oldest event being archived, 0 when there is none",
+            registry=registry,
         )
         self.archive_errors = Counter(
             "hotbasket_archive_errors", "Attempts to archive that failed, by what failed", ["what"], registry=registry
@@ -193,10 +201,28 @@ class ArchiverMetrics:
         )
 
 
-_PARTS = (GatewayMetrics, WorkerMetrics, LogMetrics, KafkaMetrics, ScyllaMetrics, ControlMetrics, ArchiverMetrics)
+_PARTS = (
+    GatewayMetrics,
+    WorkerMetrics,
+    OwnershipMetrics,
+    LogMetrics,
+    KafkaMetrics,
+    ScyllaMetrics,
+    ControlMetrics,
+    ArchiverMetrics,
+)
 
 
-class Metrics(GatewayMetrics, WorkerMetrics, LogMetrics, KafkaMetrics, ScyllaMetrics, ControlMetrics, ArchiverMetrics):
+class Metrics(
+    GatewayMetrics,
+    WorkerMetrics,
+    OwnershipMetrics,
+    LogMetrics,
+    KafkaMetrics,
+    ScyllaMetrics,
+    ControlMetrics,
+    ArchiverMetrics,
+):
     """The metrics of one process, on one registry."""
 
     def __init__(self) -> None:

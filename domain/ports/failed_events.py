@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from domain.ids import Position
+from domain.records import Failed
 
 
 class FailedEvent(Struct, frozen=True, kw_only=True):
@@ -35,6 +36,32 @@ class FailedEvent(Struct, frozen=True, kw_only=True):
     payload: bytes
     failed_at_ms: int
     expires_at_ms: int
+
+
+def failed_event(partition: int, failure: Failed, *, failed_at_ms: int, kept_ms: int) -> FailedEvent:
+    """Gives what people see of a record that says why an event failed.
+
+    Args:
+        partition: of the event log.
+        failure: as the worker said it.
+        failed_at_ms: Unix milliseconds.
+        kept_ms: for how long.
+    """
+    position = failure.position
+    return FailedEvent(
+        failed_id=f"{partition}-{position.epoch}-{position.offset}",
+        partition=partition,
+        position=position,
+        retailer_id=failure.retailer_id,
+        shopper=failure.shopper,
+        event_id=failure.event_id,
+        reason=failure.reason,
+        detail=failure.detail,
+        path=failure.path,
+        payload=failure.payload,
+        failed_at_ms=failed_at_ms,
+        expires_at_ms=failed_at_ms + kept_ms,
+    )
 
 
 class FailedEvents(Protocol):

@@ -92,7 +92,7 @@ def fold_and_decide(events: int = 60_000, shoppers: int = 2_000, rounds: int = 5
     tree = StoredTree(1, blob)
     rates = []
     for _ in range(rounds):
-        members = Residents()
+        members = Residents(1)
         items = some_events(events, shoppers)
         members.process(0, (), {item.record.key: Loaded(None, tree) for item in items}, 1, 0.0)
         gc.collect()
@@ -122,7 +122,7 @@ def residents(count: int, churns: int = 10) -> dict[str, float]:
     A pause is the CPU time of one batch of activations and events, garbage collections included: nothing else runs on
     the worker's loop meanwhile.
     """
-    members = Residents()
+    members = Residents(1)
     template = some_events(ACTIVATED_AT_ONCE, ACTIVATED_AT_ONCE)
     before = resident_bytes()
     pauses: list[float] = []

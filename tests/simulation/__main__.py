@@ -1,4 +1,7 @@
-"""`python -m tests.simulation [SEED]`: one run as a story, or many runs and the seeds that fail."""
+"""`python -m tests.simulation [SEED]`: one run as a story, or many runs and the seeds that fail.
+
+With `--planted`, many runs with bugs planted, and the seeds that find them.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ import secrets
 import sys
 import time
 
+import msgspec
+
 from tests.simulation.loop import current_process
 from tests.simulation.many import run_many
+from tests.simulation.planted import Search, look_for_all
 from tests.simulation.run import simulate
 
 _TOLD_MAX = 600
@@ -21,7 +27,10 @@ def main() -> int:
     parser.add_argument("seed", nargs="?", type=int, help="tell this run; without it, run many")
     parser.add_argument("--runs", type=int, default=1_000, help="how many runs (default 1,000)")
     parser.add_argument("--first", type=int, help="first seed (default: drawn anew each time)")
+    parser.add_argument("--planted", action="store_true", help="look for every planted bug; one JSON object a line")
     given = parser.parse_args()
+    if given.planted:
+        return _look()
     if given.seed is not None:
         return _tell(given.seed)
     first = secrets.randbelow(10**9) if given.first is None else given.first
@@ -62,6 +71,19 @@ def _run(first: int, runs: int) -> int:
         print(f"seed {seed}: {len(faults)} faults, first: {faults[0][:_TOLD_MAX]}")
         print(f"    see it: make simulate SEED={seed}; keep it: add {seed} to tests/simulation/kept_seeds.txt")
     return 1 if failed else 0
+
+
+def _look() -> int:
+    """Looks for the planted bugs, and tells of each one by which seed it is found."""
+    missed = 0
+
+    def said(search: Search) -> None:
+        nonlocal missed
+        missed += search.found_by is None
+        print(msgspec.json.encode(search).decode(), flush=True)
+
+    look_for_all(said)
+    return 1 if missed else 0
 
 
 class _Indented(logging.Formatter):

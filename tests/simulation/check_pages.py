@@ -80,8 +80,8 @@ def _slots(theirs: Sequence[Decided]) -> dict[str, _Slot]:
             if latest.experience_id in said.dismissals:
                 latest.is_open = False
         for gone in said.withdrawals:
-            slots[gone.slot].is_open = False
-            slots[gone.slot].is_withdrawn = True
+            latest = slots.setdefault(gone.slot, _Slot())
+            latest.is_open, latest.is_withdrawn = False, True
         for decision in said.decisions:
             latest = slots.setdefault(decision.experience.slot, _Slot())
             latest.experience_id = decision.experience.experience_id

@@ -74,13 +74,20 @@ class SimulatedEventLog:
         if self._member not in group.members:
             group.join(self._member)
         now = group.of(self._member)
-        lost = tuple(number for number, change in self._owned.items() if now.get(number) != change)
-        taken = tuple(number for number, change in now.items() if self._owned.get(number) != change)
+        # Who is dealt the same partition again can't know whether somebody else had it in between.
+        moved = [number for number, change in now.items() if self._owned.get(number, change) != change]
+        kept = tuple(moved) if moved and draw.random() < 0.5 else ()
+        lost = tuple(
+            number for number, change in self._owned.items() if now.get(number) != change and number not in kept
+        )
+        taken = tuple(
+            number for number, change in now.items() if self._owned.get(number) != change and number not in kept
+        )
         self._owned = now
         for number in (*lost, *taken):
             self._next.pop(number, None)
-        if lost or taken:
-            return Poll(lost=lost, taken=taken)
+        if lost or taken or kept:
+            return Poll(lost=lost, taken=taken, kept=kept)
         batches = self._batches(draw.randint(1, records_max))
         if not batches:
             await self._broker.news(wait_s)

@@ -123,7 +123,8 @@ class Expected:
             if shown in said.dismissals:
                 self.slots[slot] = (shown, "dismissed", said.position)
         for gone in said.withdrawals:
-            self.slots[gone.slot] = (self.slots[gone.slot][0], "withdrawn", said.position)
+            shown = self.slots[gone.slot][0] if gone.slot in self.slots else "what was never decided"
+            self.slots[gone.slot] = (shown, "withdrawn", said.position)
         for decision in said.decisions:
             shown = decision.experience.experience_id
             self.slots[decision.experience.slot] = (shown, "open", said.position)

@@ -6,12 +6,14 @@ import logging
 import multiprocessing
 import os
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from tests.simulation.run import simulate
 
 KEPT = Path(__file__).with_name("kept_seeds.txt")
+_T, _U = TypeVar("_T"), TypeVar("_U")
 
 
 def kept_seeds() -> list[int]:
@@ -31,13 +33,26 @@ def run_many(
         processes: how many at once; by default one a core.
     """
     failed: dict[int, list[str]] = {}
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes or os.cpu_count(), _be_quiet) as pool:
-        for done, (seed, faults) in enumerate(pool.imap_unordered(faults_of, seeds, chunksize=5), start=1):
-            if faults:
-                failed[seed] = faults
-            said(done, len(failed))
+    for done, (seed, faults) in enumerate(on_every_core(faults_of, seeds, processes=processes, at_once=5), start=1):
+        if faults:
+            failed[seed] = faults
+        said(done, len(failed))
     return failed
+
+
+def on_every_core(
+    work: Callable[[_T], _U], given: Iterable[_T], *, processes: int | None = None, at_once: int = 1
+) -> Iterator[_U]:
+    """Gives what a function makes of each thing given, as it comes.
+
+    Args:
+        work: a function of a module.
+        given: what it is called with, one after the other.
+        processes: how many at once; by default one a core.
+        at_once: how many things a process takes at once.
+    """
+    with multiprocessing.get_context("spawn").Pool(processes or os.cpu_count(), _be_quiet) as pool:
+        yield from pool.imap_unordered(work, given, chunksize=at_once)
 
 
 def faults_of(seed: int) -> tuple[int, list[str]]:

@@ -55,7 +55,8 @@ def simulate(seed: int, trace: Callable[[str], None] | None = None) -> Outcome:
             faults = loop.run_until_complete(run.live())
         except Stuck as stuck:
             faults = [str(stuck)]
-        loop.bury(run.system.processes)
+        finally:
+            loop.bury(run.system.processes)
         faults += loop.failures
         return Outcome(faults, run.story)
     finally:

@@ -59,7 +59,7 @@ async def test_a_requested_replay_is_appended_under_its_own_id(tmp_path: Path, p
         partitions: dict[int, Partition] = {0: await take(0, "w", stores)}
         await ports.failed.put([failure(payload)])
         await ports.failed.request_replay(["0-1-0"])
-        await Housekeeping(stores, partitions).when_due()
+        await Housekeeping(stores, partitions).work()
         await ports.events.seek(0, BEGINNING)
         poll = await ports.events.poll(records_max=10, wait_s=0)
         assert sum(len(batch.records) for batch in poll.batches) == appended
@@ -84,10 +84,10 @@ async def test_what_is_too_old_expires(tmp_path: Path) -> None:
         )
         housekeeping = Housekeeping(stores, {})
         await ports.failed.put([failure(b"", expires_at_ms=NOON_MS + 1_000)])
-        await housekeeping.when_due()
+        await housekeeping.work()
         assert (len(await ports.failed.list("r-1", events_max=10)), asked) == (1, [])
         clock.s += 3_600
-        await housekeeping.when_due()
+        await housekeeping.work()
         assert (len(await ports.failed.list("r-1", events_max=10)), asked) == (0, [1])
     finally:
         await ports.close()

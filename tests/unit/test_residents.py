@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors.messages import Item, Loaded, Results
-from actors.residents import STRIPES, Residents
+from actors.residents import Residents
 from domain.ids import Position, ShopperKey
 from domain.ports.tree_store import StoredTree
 from domain.records import Decided, Failed, Record
@@ -60,8 +60,8 @@ def nobody(*keys: ShopperKey, planted: StoredTree | None = None) -> dict[Shopper
 
 def test_records_come_in_the_order_of_their_events() -> None:
     """Shoppers of all stripes are told in one call, and the log gets their decisions in order."""
-    residents = Residents()
-    keys = [key(str(number)) for number in range(3 * STRIPES)]
+    residents = Residents(1)
+    keys = [key(str(number)) for number in range(3 * 16)]
     items = [pasta(shopper, number) for number, shopper in enumerate(keys)]
     results = tell(residents, items, nobody(*keys, planted=tree()))
     assert [one.position.offset for one in results.records] == list(range(len(keys)))
@@ -70,7 +70,7 @@ def test_records_come_in_the_order_of_their_events() -> None:
 
 def test_who_is_not_resident_or_has_an_old_tree_is_missing() -> None:
     """The worker prefetches exactly those."""
-    residents = Residents()
+    residents = Residents(1)
     a, b = key("a"), key("b")
     tell(residents, [pasta(a, 0)], nobody(a, planted=tree()), version=1)
     assert residents.missing([a, b], tree_version=1) == ([b], [])
@@ -79,7 +79,7 @@ def test_who_is_not_resident_or_has_an_old_tree_is_missing() -> None:
 
 def test_a_new_tree_takes_effect_at_the_next_event_and_keeps_the_state() -> None:
     """A resident's state is not replaced by what was loaded for a stale tree."""
-    residents = Residents()
+    residents = Residents(1)
     a = key("a")
     tell(residents, [pasta(a, 0)], nobody(a, planted=tree()))
     results = tell(residents, [pasta(a, 1)], nobody(a, planted=tree("other", 2)), version=2)
@@ -89,12 +89,12 @@ def test_a_new_tree_takes_effect_at_the_next_event_and_keeps_the_state() -> None
 
 def test_passivation_puts_out_the_longest_idle_who_are_saved() -> None:
     """Beyond the bound, and never a shopper with unsaved changes."""
-    residents = Residents()
+    residents = Residents(1)
     keys = sorted((key(str(number)) for number in range(400)), key=lambda one: one.shopper[3])
     same_stripe = [one for one in keys if one.shopper[3] == keys[0].shopper[3]][:4]
     for number, shopper in enumerate(same_stripe):
         tell(residents, [pasta(shopper, number)], nobody(shopper))
-    out = residents.passivate(idle_since_s=-1.0, residents_max=2 * STRIPES, keep={same_stripe[0]})
+    out = residents.passivate(idle_since_s=-1.0, residents_max=2 * 16, keep={same_stripe[0]})
     assert (out.idle, out.bound) == (0, 2)
     assert residents.missing(same_stripe, 1) == ([same_stripe[1], same_stripe[2]], [])
     out = residents.passivate(idle_since_s=100.0, residents_max=1_000, keep=set())
@@ -103,7 +103,7 @@ def test_passivation_puts_out_the_longest_idle_who_are_saved() -> None:
 
 def test_a_passivated_shopper_comes_back_from_the_snapshot() -> None:
     """In a reused actor, nothing of the shopper who had it before is left."""
-    residents = Residents()
+    residents = Residents(1)
     a, b = key("a"), key("b")
     tell(residents, [pasta(a, 0)], nobody(a))
     snapshot = encode(residents.snapshots([a])[0])
@@ -116,7 +116,7 @@ def test_a_passivated_shopper_comes_back_from_the_snapshot() -> None:
 
 def test_churn_leaves_nothing_in_the_actor_system() -> None:
     """Actors are reused, so Thespian's own tables stay as they are after ten times the residents have come and gone."""
-    residents = Residents()
+    residents = Residents(1)
     sizes = []
     for turn in range(10):
         keys = [key(f"{turn}-{number}") for number in range(200)]
@@ -145,7 +145,7 @@ def test_churn_leaves_nothing_in_the_actor_system() -> None:
 )
 def test_what_cannot_be_read_fails_the_event_and_nobody_else(loaded: Loaded, reason: str, path: str) -> None:
     """A poison event becomes a failed one that changed nothing; the neighbour in the same batch goes on."""
-    residents = Residents()
+    residents = Residents(1)
     a, b = key("a"), key("b")
     results = tell(residents, [pasta(a, 0), pasta(b, 1)], {a: loaded, b: Loaded(None, tree())})
     failed, decided = results.records
@@ -160,7 +160,7 @@ def test_what_cannot_be_read_fails_the_event_and_nobody_else(loaded: Loaded, rea
 
 def test_repeats_and_faults_are_counted() -> None:
     """The worker learns of both without a record in the log."""
-    residents = Residents()
+    residents = Residents(1)
     a = key("a")
     first = pasta(a, 0)
     results = tell(residents, [first, Item(first.record, Position(1, 1))], nobody(a))
@@ -172,7 +172,7 @@ def test_repeats_and_faults_are_counted() -> None:
 
 def test_states_are_out_of_the_collectors_sight() -> None:
     """A million residents must not be scanned: nothing of a state is tracked."""
-    residents = Residents()
+    residents = Residents(1)
     a = key("a")
     tell(residents, [pasta(a, 0)], nobody(a))
     state = residents.snapshots([a])[0]
@@ -181,7 +181,7 @@ def test_states_are_out_of_the_collectors_sight() -> None:
 
 def test_an_event_that_no_actor_processed_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
     """An actor system only logs what fails inside it; the worker must not go on as if nothing were missing."""
-    residents = Residents()
+    residents = Residents(1)
     with pytest.raises(RuntimeError, match="1 of 1 events were not processed"):
         tell(residents, [pasta(key("not loaded"), 0)], {})
     assert "Failure of Actor" in caplog.text

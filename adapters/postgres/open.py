@@ -1,0 +1,57 @@
+"""Opens the control plane's ports over one database: checked, loaded once, and followed until closed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from adapters.postgres.control_cache import ControlCache
+from adapters.postgres.database import Database
+from adapters.postgres.generations import PostgresGenerations
+from adapters.postgres.migrations import schema_fault, schema_version
+from adapters.postgres.replay_requests import PostgresReplayRequests
+from adapters.postgres.retailers import PostgresRetailers
+from adapters.settings import Settings
+from domain.errors import PortError
+from domain.ports.clock import Clock
+from monitoring.metrics import Metrics
+
+
+class PostgresControl(NamedTuple):
+    """What Postgres stands behind, opened.
+
+    Attributes:
+        close: stops following changes and closes the connection; may be repeated.
+    """
+
+    retailers: PostgresRetailers
+    generations: PostgresGenerations
+    requests: PostgresReplayRequests
+    close: Callable[[], Awaitable[None]]
+
+
+async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresControl:
+    """Checks the schema, loads everything once and starts following changes.
+
+    Raises:
+        PortError: not retriable: who starts a process wants to hear now that the server can't be reached, has another
+            password, database or certificate, or that its schema is older or newer than this code.
+        Refused: no address is set.
+    """
+    database = Database(settings)
+    cache = ControlCache(database, settings, metrics, clock)
+    # In this order they are loaded: a row that can't be read never keeps the smaller ones from being seen.
+    generations = PostgresGenerations(cache)
+    requests = PostgresReplayRequests(cache)
+    retailers = PostgresRetailers(cache)
+    try:
+        async with database.session() as session:
+            fault = schema_fault(await schema_version(session), database.address)
+        if fault is not None:
+            raise fault
+        await cache.start()
+    except PortError as error:
+        if error.retriable:
+            raise PortError(str(error), retriable=False) from error
+        raise
+    return PostgresControl(retailers, generations, requests, cache.close)

@@ -1,0 +1,153 @@
+"""The production processes: a gateway, a worker or an archiver over the servers' stores, each from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+import structlog
+
+from actors.partition import Stores as WorkerStores
+from actors.worker import Worker
+from adapters.clock import SystemClock
+from adapters.settings import Settings
+from adapters.wiring import Ports, Role, production
+from batch.archive import Archiver
+from batch.archive import Stores as ArchiverStores
+from deploy.http_server import BACKLOG, HttpServer
+from deploy.lifecycle import Back, Front, live
+from deploy.listeners import address_of, listen
+from gateway.app import Gateway
+from gateway.stores import Keys
+from gateway.stores import Stores as GatewayStores
+from monitoring.metrics import Metrics
+from monitoring.server import MetricsServer
+
+log = structlog.get_logger("hotbasket.process")
+
+
+class _Opened(NamedTuple):
+    """What every process has."""
+
+    ports: Ports
+    metrics: Metrics
+    clock: SystemClock
+    metrics_url: str
+
+
+def member_id(settings: Settings, kind: str, number: int) -> str:
+    """Gives the stable name under which a process consumes: the same after every restart of the same machine."""
+    return f"{settings.worker_id or socket.gethostname()}-{kind}-{number}"
+
+
+async def serve_gateway(host: str, port: int, settings: Settings) -> int:
+    """Runs a gateway and gives the exit code.
+
+    Raises:
+        Refused: a port is in use, or a setting is missing.
+        PortError: a server can't be worked with.
+    """
+    async with AsyncExitStack() as closing:
+        listener = listen(host, port, "end what uses it, or choose another with --port", backlog=BACKLOG)
+        closing.callback(listener.close)
+        opened = await closing.enter_async_context(_open(settings, settings.metrics_port, "gateway", None))
+        ports, secrets = opened.ports, opened.ports.secrets
+        stores = GatewayStores(
+            ports.events,
+            ports.experiences,
+            ports.snapshots,
+            ports.trees,
+            ports.retailers,
+            opened.clock,
+            opened.metrics,
+        )
+        gateway = Gateway(stores, Keys(secrets.subscription, secrets.shopper_key), settings)
+        front = Front(gateway, HttpServer(gateway, settings), listener)
+        listening = {"url": f"http://{address_of(listener)}", "metrics_url": opened.metrics_url, "pid": os.getpid()}
+
+        async def started() -> None:
+            log.info("listening", **listening)
+
+        return await live(front, [], started)
+    raise AssertionError("unreachable: the stack swallows nothing")
+
+
+async def serve_worker(settings: Settings, number: int, ready: Callable[[], None]) -> int:
+    """Runs one worker and gives the exit code.
+
+    Args:
+        number: among this machine's workers; its name and its metrics port follow from it.
+        ready: called when it has taken its first partition.
+
+    Raises:
+        Refused: a port is in use, or a setting is missing.
+        PortError: a server can't be worked with.
+    """
+    member = member_id(settings, "worker", number)
+    async with _open(settings, _port(settings, number), "worker", member) as opened:
+        ports = opened.ports
+        stores = WorkerStores(
+            ports.events,
+            ports.experiences,
+            ports.snapshots,
+            ports.trees,
+            ports.failed,
+            opened.clock,
+            opened.metrics,
+            expire=ports.expire,
+        )
+        worker = Worker(stores, settings.model_copy(update={"checkpoint_s": settings.kafka_checkpoint_s}), member)
+
+        async def started() -> None:
+            await worker.ready.wait()
+            ready()
+            log.info("working", member=member, metrics_url=opened.metrics_url, pid=os.getpid())
+
+        return await live(None, [Back("worker", worker.run, worker.stop)], started)
+    raise AssertionError("unreachable: the stack swallows nothing")
+
+
+async def serve_archiver(settings: Settings, number: int, ready: Callable[[], None]) -> int:
+    """Runs one archiver and gives the exit code.
+
+    Args:
+        number: among this machine's archivers; its name and its metrics port follow from it.
+        ready: called when it begins.
+
+    Raises:
+        Refused: a port is in use, or a setting is missing.
+        PortError: a server can't be worked with.
+    """
+    member = member_id(settings, "archiver", number)
+    async with _open(settings, _port(settings, number), "archiver", member) as opened:
+        ports = opened.ports
+        stores = ArchiverStores(
+            ports.events, ports.experiences, ports.archive, ports.failed, opened.clock, opened.metrics
+        )
+        archiver = Archiver(stores, settings)
+
+        async def started() -> None:
+            ready()
+            log.info("archiving", member=member, metrics_url=opened.metrics_url, pid=os.getpid())
+
+        return await live(None, [Back("archiver", archiver.run, archiver.stop)], started)
+    raise AssertionError("unreachable: the stack swallows nothing")
+
+
+@asynccontextmanager
+async def _open(settings: Settings, metrics_port: int, role: Role, member: str | None) -> AsyncIterator[_Opened]:
+    metrics, clock = Metrics(), SystemClock()
+    async with AsyncExitStack() as closing:
+        server = MetricsServer(metrics.registry, metrics_port, settings.metrics_host)
+        closing.push_async_callback(asyncio.to_thread, server.close)
+        ports = await production(settings, metrics, clock, role=role, member=member)
+        closing.push_async_callback(ports.close)
+        yield _Opened(ports, metrics, clock, f"http://{settings.metrics_host}:{server.port}/metrics")
+
+
+def _port(settings: Settings, number: int) -> int:
+    return settings.metrics_port + number if settings.metrics_port else 0

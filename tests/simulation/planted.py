@@ -1,0 +1,62 @@
+"""Looks for planted bugs: from a bug's name to the seed whose run finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Final
+
+import pytest
+from msgspec import Struct
+
+from tests.simulation.many import faults_of, on_every_core
+from tests.simulation.mutations import PLANTED, Plant
+
+SEARCHED: Final = 150
+"""Seeds tried where the one that used to find a bug does not any more; nearly every bug shows within fifty."""
+
+
+class Search(Struct, frozen=True, kw_only=True):
+    """What the search for one bug gave.
+
+    Attributes:
+        bug: its name.
+        found_by: the seed, None where none tried finds it.
+        fault: the first thing that is wrong in that run.
+        without: what is wrong under that seed without the bug; it must be nothing.
+    """
+
+    bug: str
+    found_by: int | None = None
+    fault: str = ""
+    without: list[str] = []
+
+
+def look_for_all(said: Callable[[Search], None]) -> None:
+    """Looks for every planted bug on every core.
+
+    Args:
+        said: called with each bug's result as it comes.
+    """
+    for search in on_every_core(_look_for, [plant.__name__ for plant in PLANTED]):
+        said(search)
+
+
+def _look_for(bug: str) -> Search:
+    plant = _named(bug)
+    seed = PLANTED[plant]
+    for tried in chain([seed], (other for other in range(SEARCHED) if other != seed)):
+        faults = _faults_with(plant, tried)
+        if faults:
+            return Search(bug=bug, found_by=tried, fault=faults[0], without=faults_of(tried)[1])
+    return Search(bug=bug)
+
+
+def _faults_with(plant: Plant, seed: int) -> list[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
+        return faults_of(seed)[1]
+
+
+def _named(bug: str) -> Plant:
+    return next(plant for plant in PLANTED if plant.__name__ == bug)
