@@ -53,6 +53,7 @@ class Worker:
         self._in_hand: dict[int, int] = {}
         self._checkpointed_s = stores.clock.monotonic_s()
         self._metrics.lag_s.set_function(self._lag_s)
+        self._metrics.checkpoint_age_s.set_function(lambda: stores.clock.monotonic_s() - self._checkpointed_s)
         self.ready = asyncio.Event()
 
     def stop(self) -> None:
@@ -207,7 +208,6 @@ class Worker:
 
     async def _checkpoint_when_due(self) -> None:
         now_s = self._stores.clock.monotonic_s()
-        self._metrics.checkpoint_age_s.set(now_s - self._checkpointed_s)
         if now_s - self._checkpointed_s < self._settings.checkpoint_s:
             return
         if self._saving is not None and not self._saving.done():

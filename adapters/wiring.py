@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple, NoReturn, cast
+from typing import Any, Literal, NamedTuple, NoReturn, cast
 
 from adapters.data_dir import prepare
 from adapters.finding import Finding
@@ -143,24 +143,26 @@ async def production(
         from adapters.postgres.open import open_control  # noqa: PLC0415
         from adapters.scylla.open import open_stores  # noqa: PLC0415
     secrets = secrets_of(settings, needed=role in ("gateway", "command", "all"))
+    group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
     async with AsyncExitStack() as opened:
-        control = await open_control(settings, metrics, clock)
-        opened.push_async_callback(control.close)
-        events: EventLog = cast(EventLog, _NotOpened("event log"))
-        experiences: ExperienceLog = cast(ExperienceLog, _NotOpened("experience log"))
-        partitions = 0
-        if role != "command":
-            group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
-            logs = await open_logs(settings, metrics, clock, group=group, member=member)
-            opened.push_async_callback(logs.close)
-            events, experiences, partitions = logs.events, logs.experiences, logs.events.partitions
+        # Side by side: a worker that was killed is to be back within a second.
+        opening_control = asyncio.ensure_future(open_control(settings, metrics, clock))
+        opening_logs: asyncio.Future[Any] = asyncio.ensure_future(
+            _no_logs() if role == "command" else open_logs(settings, metrics, clock, group=group, member=member)
+        )  # Any: one of two tuples with the same fields
+        await asyncio.wait((opening_control, opening_logs))
+        for opening in (opening_control, opening_logs):
+            if opening.exception() is None:
+                opened.push_async_callback(opening.result().close)
+        control, logs = opening_control.result(), opening_logs.result()
+        partitions = 0 if role == "command" else logs.events.partitions
         stores = await open_stores(
             settings, metrics, clock, control.generations, control.requests, partitions=partitions
         )
         opened.push_async_callback(stores.close)
         return Ports(
-            events=events,
-            experiences=experiences,
+            events=logs.events,
+            experiences=logs.experiences,
             archive=stores.archive,
             snapshots=stores.snapshots,
             trees=stores.trees,
@@ -264,6 +266,24 @@ def _require_servers(settings: Settings) -> None:
         raise Refused(
             *(f"HOTBASKET_{name.upper()} is not set: it says where the server is; see .env.example" for name in missing)
         )
+
+
+class _Logs(NamedTuple):
+    """Both logs, opened."""
+
+    events: EventLog
+    experiences: ExperienceLog
+    close: Callable[[], Awaitable[None]]
+
+
+async def _no_logs() -> _Logs:
+    """Gives logs that nobody may use: a command works while Kafka is away."""
+    events, experiences = _NotOpened("event log"), _NotOpened("experience log")
+
+    async def close() -> None:
+        """There is nothing to close."""
+
+    return _Logs(cast(EventLog, events), cast(ExperienceLog, experiences), close)
 
 
 class _NotOpened:

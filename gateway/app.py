@@ -73,6 +73,7 @@ class Gateway:
         deliver = Deliver(stores, self._doorkeeper, subscriptions, self._streams, recent, waits, settings)
         server_side = ServerSide(stores, self._doorkeeper, bodies, subscriptions)
         health = Health(stores.events, self._why_not_ready)
+        stores.metrics.gateway_ready.set_function(lambda: float(self._why_not_ready() is None))
         self._collect: Handler = collect.post
         self._routes: dict[str, Mapping[str, Handler]] = {
             _EVENTS: {"POST": collect.post},

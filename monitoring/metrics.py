@@ -51,6 +51,9 @@ class GatewayMetrics:
         self.gateway_errors = Counter(
             "hotbasket_gateway_errors", "Errors at the gateway's edge, by what failed", ["what"], registry=registry
         )
+        self.gateway_ready = Gauge(
+            "hotbasket_gateway_ready", "1 while this gateway is caught up and not stopping", registry=registry
+        )
 
 
 class WorkerMetrics:
