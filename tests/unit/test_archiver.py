@@ -138,7 +138,7 @@ async def test_it_copies_and_commits_what_is_stored(ports: Ports) -> None:
     shelf = Shelf()
     await ports.events.append(events(5))
     token = await ports.experiences.own(0, "w")
-    said = [decided(token, 0), failed(token, 1), progress(token, 4)]
+    said: list[Decided | Failed | Progress] = [decided(token, 0), failed(token, 1), progress(token, 4)]
     tail = await ports.experiences.append(0, token, said)
     async with archiving(ports, shelf, Metrics()):
 

@@ -23,6 +23,7 @@ from monitoring.metrics import Metrics
 from tests.contract.conftest import StoppedClock
 from tests.contract.consumer import WITHIN_S, events, polled, start
 from tests.story import NOON_MS
+from tests.unit.log_writer_of import writer_of
 
 DAY_MS = 86_400_000
 QUEUE_MAX = 10
@@ -81,7 +82,7 @@ async def test_a_payload_that_is_no_record_comes_in_its_place(bench: Bench) -> N
     ports = bench.open()
     newer = encode(events(1)[0]).replace(b"\xaeschema_version\x01", b"\xaeschema_version\x63")
     payloads = [encode(events(1)[0]), b"\xc1 no record", newer, encode(events(1, first=3)[0])]
-    await ports.writer.append(payloads, payloads, NOON_MS, lambda first, count: None)
+    await writer_of(ports).append(payloads, payloads, NOON_MS, lambda first, count: None)
     await ports.close()
     ports = bench.open()
     await start(ports.events)
@@ -152,7 +153,7 @@ async def test_a_log_that_can_not_be_read_is_waited_for(bench: Bench) -> None:
     await ports.close()
     ports = bench.open()
     reader = Unsteady(bench.data / "log.db")
-    log = SqliteExperienceLog(ports.writer, reader, load_settings(), bench.clock)
+    log = SqliteExperienceLog(writer_of(ports), reader, load_settings(), bench.clock)
     following = asyncio.create_task(_next(log))
     async with asyncio.timeout(WITHIN_S):
         await reader.failed.wait()

@@ -20,6 +20,7 @@ from tests.contract.conftest import StoppedClock
 from tests.contract.consumer import events
 from tests.contract.test_failed_events import failed
 from tests.story import NOON_MS
+from tests.unit.log_writer_of import writer_of
 
 KEYS = [ShopperKey(retailer_id, f"{number:064x}") for retailer_id in ("r-1", "r-2") for number in range(300)]
 SNAPSHOTS = [Snapshot(key, Position(1, number), b"state", NOON_MS, NOON_MS) for number, key in enumerate(KEYS)]
@@ -78,7 +79,7 @@ async def test_no_table_of_shoppers_is_read_whole(
         return await run(database, with_trace, kind)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Database, "_run", traced)
-    writing = ports.writer._connection
+    writing = writer_of(ports)._connection
     assert writing is not None
     writing.set_trace_callback(lambda statement: made.append((writing, statement)))
     await call(ports)
