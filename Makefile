@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 STAMP := .venv/.built
 WORKERS ?= 2
+CHAOS_RUNS ?= 5
 
 # The first of these that is new enough; `make PYTHON=/path/to/python3 setup` decides otherwise.
 ifndef PYTHON
@@ -15,10 +16,10 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 endif
 
-.PHONY: help setup run test check fmt simulate bench lock clean
+.PHONY: help setup run test services servicesdown integration chaos check fmt simulate bench lock clean
 
 help: ## List every command with one sentence
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## Build .venv with every pinned library and .venv/bin/hotbasket
 	@:
@@ -56,8 +57,24 @@ $(STAMP): requirements-dev.lock setup.cfg pyproject.toml
 run: setup ## Start the whole system with the demo shop, data in ./data
 	@$(BIN)/hotbasket run --demo --data ./data
 
-test: setup ## Run every test: unit, property, contract, simulation, packaging, browser where Chromium is
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests
+# What needs servers is no part of it: it stands in these two folders and in the contracts' production family.
+test: setup ## Run every test that needs no servers: unit, property, contract, simulation, packaging, browser where Chromium is
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
+		--ignore tests/integration --ignore tests/chaos/servers tests
+
+services: setup ## Start Kafka, Cassandra and Postgres on loopback and print where they are; needs Java 17, Maven, Postgres
+	@$(BIN)/python -m tests.services start
+
+servicesdown: setup ## Stop the servers that `make services` started
+	@$(BIN)/python -m tests.services stop
+
+# Servers that run already, or that HOTBASKET_KAFKA, _SCYLLA and _POSTGRES point at, are used and left running.
+integration: setup ## Hold the production adapters to their contracts on real servers
+	@$(BIN)/python -m tests.services run -- \
+		$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/contract tests/integration
+
+chaos: setup ## Kill, pause and cut real servers under load; CHAOS_RUNS=1 once, 5 times by default
+	@CHAOS_RUNS=$(CHAOS_RUNS) $(BIN)/python -m tests.services run -- $(BIN)/python -m pytest -s tests/chaos/servers
 
 check: setup ## Hold the code to its rules: ruff, mypy, import-linter
 	@$(BIN)/ruff check .
@@ -82,6 +99,7 @@ lock: setup ## Pin every library with its hashes from setup.cfg; UPGRADE=1 takes
 	@$(COMPILE) --output-file requirements.lock setup.cfg
 	@$(COMPILE) --extra batch --extra kafka --extra postgres --extra scylla --extra dev --constraint requirements.lock --output-file requirements-dev.lock setup.cfg
 
-clean: ## Remove what the other commands built; ./data stays
-	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache tests/output
+clean: ## Stop the servers and remove what the other commands built; ./data stays
+	@[ ! -f .services/state.json ] || [ ! -x $(BIN)/python ] || $(BIN)/python -m tests.services stop
+	@rm -rf .services .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache tests/output
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

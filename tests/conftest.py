@@ -12,12 +12,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.services.given import VARIABLES, Servers, given
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("HOTBASKET_SHARED", CHECKOUT.parent / "shared"))
 REAL_DATA = SHARED / "data" / "complete_journey"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # What this process was told about the tests themselves; every other HOTBASKET_ variable would change what is tested.
-OWN_VARIABLES = frozenset({"HOTBASKET_SHARED", "HOTBASKET_CHROMIUM"})
+OWN_VARIABLES = frozenset({"HOTBASKET_SHARED", "HOTBASKET_CHROMIUM", *VARIABLES})
+SERVERS = given(os.environ)
 
 # A deadline in milliseconds says more about the machine than about the code.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
@@ -48,6 +51,12 @@ def chromium() -> str:
     found = find_chromium()
     assert found is not None, "a test that drives Chromium carries the marker `browser`"
     return found
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    """The servers that this run was given; empty addresses where there are none."""
+    return SERVERS
 
 
 @pytest.fixture(autouse=True)

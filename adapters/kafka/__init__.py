@@ -1,0 +1,1 @@
+"""Production's logs on Kafka: the event log and the experience log, two topics with the same partitions."""

@@ -1,0 +1,100 @@
+"""Opens the production hot store: one session, checked against this version's schema, and the stores over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from adapters.control_plane import Generations, ReplayRequests
+from adapters.scylla import event_store, failed_events, snapshot_store, tree_store
+from adapters.scylla.connection import connect, refusals
+from adapters.scylla.event_store import ScyllaEventStore
+from adapters.scylla.failed_events import ScyllaFailedEvents
+from adapters.scylla.faults import DRIVER_ERRORS, port_error
+from adapters.scylla.schema import SCHEMA_VERSION, TABLES, found_tables, found_version, newer_schema
+from adapters.scylla.session import Session
+from adapters.scylla.snapshot_store import ScyllaSnapshotStore
+from adapters.scylla.tree_store import ScyllaTreeStore
+from adapters.settings import Settings
+from domain.errors import PortError
+from domain.ports.clock import Clock
+from monitoring.metrics import Metrics
+
+
+class ScyllaStores(NamedTuple):
+    """The stores of one process; `close` ends their session and may be repeated."""
+
+    archive: ScyllaEventStore
+    snapshots: ScyllaSnapshotStore
+    trees: ScyllaTreeStore
+    failed: ScyllaFailedEvents
+    close: Callable[[], Awaitable[None]]
+
+
+async def open_stores(
+    settings: Settings,
+    metrics: Metrics,
+    clock: Clock,
+    generations: Generations,
+    requests: ReplayRequests,
+    *,
+    partitions: int,
+) -> ScyllaStores:
+    """Connects, checks the schema and prepares every statement; call it after any fork.
+
+    Args:
+        partitions: of the log; 0 for a process that opened none.
+
+    Raises:
+        PortError: not retriable, with the cure: nobody answers, password or TLS is refused, keyspace or tables are
+            missing, or the schema is of another version.
+    """
+
+    def run() -> Any:  # Any: the driver has no types
+        with refusals(settings):
+            driver = connect(settings)
+        try:
+            _check(driver, settings.scylla_keyspace)
+            driver.set_keyspace(settings.scylla_keyspace)
+        except BaseException as error:
+            driver.cluster.shutdown()
+            if isinstance(error, DRIVER_ERRORS):
+                raise PortError(f"{port_error(error, 'schema check')}", retriable=False) from error
+            raise
+        return driver
+
+    session = Session(await asyncio.to_thread(run), metrics, requests_max=settings.scylla_requests_max)
+    try:
+        for store in (event_store, snapshot_store, tree_store, failed_events):
+            await session.prepare(store.STATEMENTS)
+    except BaseException:
+        await session.close()
+        raise
+    return ScyllaStores(
+        archive=ScyllaEventStore(session, batch_events_max=settings.archive_batch_events),
+        snapshots=ScyllaSnapshotStore(session, clock),
+        trees=ScyllaTreeStore(session, generations),
+        failed=ScyllaFailedEvents(session, requests, clock, partitions=partitions),
+        close=session.close,
+    )
+
+
+def _check(driver: Any, keyspace: str) -> None:  # Any: the driver has no types
+    """Refuses a keyspace that this version can't work with."""
+    tables = found_tables(driver, keyspace)
+    if tables is None:
+        raise PortError(f"there is no keyspace {keyspace}: run `hotbasket migrate`", retriable=False)
+    missing = [name for name in TABLES if name not in tables]
+    if missing:
+        raise PortError(
+            f"keyspace {keyspace} lacks the tables {', '.join(missing)}: run `hotbasket migrate`", retriable=False
+        )
+    version = found_version(driver, keyspace)
+    if version > SCHEMA_VERSION:
+        raise newer_schema(keyspace, version)
+    if version < SCHEMA_VERSION:
+        raise PortError(
+            f"keyspace {keyspace} has schema version {version}, older than {SCHEMA_VERSION}: run `hotbasket migrate`",
+            retriable=False,
+        )

@@ -1,0 +1,1 @@
+"""Tests against real servers, for `make integration`; `make test` leaves them out."""

@@ -1,0 +1,214 @@
+"""The dashboards against a real Prometheus that scrapes a real system: what would an operator see?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.chaos.load import TREE, Page, Shop, Tracker
+from tests.cli.running import Running, hotbasket, hotbasket_json
+from tests.services.prometheus import Answer, Prometheus, run_queries, shown
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None or shutil.which("promtool") is None,
+        reason="needs Prometheus and its promtool: apt-get install prometheus",
+    ),
+]
+
+SHOPPERS = 4
+SEEN_WITHIN_S = 60
+REST_S = 0.2
+ARCHIVER = "an archiver feeds it, which an embedded system does without"
+SERVERS = "a worker on ScyllaDB feeds it"
+FAULTLESS = "counts what a system in order has none of, and is born with the first"
+WELL = {"Acknowledged": 1.0, "Processes down": 0.0, "without owner": 0.0, "owned": 1.0, "Gateways": 1.0}
+DEAD = {"Processes down": 1.0, "without owner": 1.0, "owned": 0.0, "Gateways": 0.0}
+EMPTY_WITHOUT_SERVERS_OR_FAULTS = {
+    "hotbasket_archive_batch_seconds_bucket": ARCHIVER,
+    "hotbasket_archive_errors_total": FAULTLESS,
+    "hotbasket_archived_records_total": ARCHIVER,
+    "hotbasket_failed_events_total": FAULTLESS,
+    "hotbasket_gateway_errors_total": FAULTLESS,
+    "hotbasket_store_errors_total": FAULTLESS,
+    "hotbasket_store_seconds_bucket": SERVERS,
+    "hotbasket_worker_errors_total": FAULTLESS,
+}
+"""Metrics whose queries may give nothing in these tests, and why."""
+
+
+@asynccontextmanager
+async def load(running: Running, retailer: dict[str, str]) -> AsyncIterator[None]:
+    """Some shoppers with their pages, and beside them one of each mistake that a gateway counts."""
+    draw = random.Random(1)
+    shop = Shop(retailer["secret_key"])
+    shop.url = running.url
+    pages = [Page(shop, f"c-{number}", random.Random(draw.random())) for number in range(SHOPPERS)]
+    trackers = [Tracker(shop, page, random.Random(draw.random())) for page in pages]
+    lives = [*(page.live() for page in pages), *(tracker.live() for tracker in trackers)]
+    tasks = [asyncio.create_task(one) for one in (*lives, mistakes(shop), second_tab(shop, "c-0"))]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await shop.http.aclose()
+
+
+async def mistakes(shop: Shop) -> None:
+    """Sends what is rejected, dropped, redacted, repeated and without meaning, again and again."""
+
+    def event(**fields: Any) -> dict[str, Any]:
+        common = {"event_id": str(uuid4()), "occurred_at": "2026-01-01T10:00:00Z", "shopper_id": "c-mistaken"}
+        return common | {"type": "PageViewed", "page": {"kind": "home"}} | fields
+
+    search = {"type": "ProductsSearched", "page": None, "query": "call me: ann@example.org"}
+    absent = {"type": "RemovedFromBasket", "page": None, "product": {"product_id": "p-absent"}}
+    while True:
+        repeated = event()
+        events = [event(consent="denied"), event(page={"kind": "moon"}), event(**search), event(**absent), repeated]
+        bare = [{name: value for name, value in one.items() if value is not None} for one in events]
+        with suppress(httpx.TransportError):
+            for body in (bare, [repeated], []):
+                await shop.http.post(f"{shop.url}/v1/events", json={"events": body})
+        await asyncio.sleep(REST_S)
+
+
+async def second_tab(shop: Shop, shopper_id: str) -> None:
+    """Opens streams of one shopper beyond the bound, so that the gateway closes the oldest."""
+    subscribed, _ = await shop.post("/v1/subscriptions", {"shopper_id": shopper_id})
+    address = f"{shop.url}/v1/experiences"
+    while True:
+        with suppress(httpx.TransportError):
+            async with shop.http.stream("GET", address, params=subscribed):
+                await asyncio.sleep(REST_S)
+
+
+async def until(
+    prometheus: Prometheus, fault: Callable[[list[Answer]], object], within_s: float = SEEN_WITHIN_S
+) -> list[Answer]:
+    """Asks all queries again and again until nothing is wrong with what they show, and gives that."""
+    deadline_s = time.monotonic() + within_s
+    while True:
+        answers = await asyncio.to_thread(run_queries, prometheus)
+        wrong = fault(answers)
+        if not wrong:
+            return answers
+        assert time.monotonic() < deadline_s, wrong
+        await asyncio.sleep(REST_S)
+
+
+def without_reason(answers: list[Answer]) -> list[str]:
+    """Queries that were refused, show nothing though their metrics are fed, or name labels that are not there."""
+    wrong = []
+    for asked, fault, series in answers:
+        is_excused = metrics_of(asked.expression) & EMPTY_WITHOUT_SERVERS_OR_FAULTS.keys()
+        absent = {
+            label for one in series for label in re.findall(r"{{(\w+)}}", asked.legend) if label not in one.labels
+        }
+        if fault or absent or not (series or is_excused):
+            what = fault or (f"has no label {absent}" if absent else "shows nothing")
+            wrong.append(f"{asked.panel}, {asked.legend}: {what}: {asked.expression}")
+    return wrong
+
+
+def not_well(answers: list[Answer]) -> dict[str, float]:
+    """What the first row shows, unless it says that one process does all that there is to do."""
+    row = first_row(answers)
+    return {} if row == WELL else row
+
+
+def first_row(answers: list[Answer]) -> dict[str, float]:
+    """What the first row shows of its counts, and the share acknowledged if there were requests."""
+    found = {name: shown(answers, name) for name in ("Acknowledged", "Processes down", "Gateways")}
+    found |= {legend: shown(answers, "Partitions", legend) for legend in ("without owner", "owned")}
+    return {name: series[0].value for name, series in found.items() if series}
+
+
+def metrics_of(expression: str) -> set[str]:
+    """Names of the metrics of an expression."""
+    return set(re.findall(r"\bhotbasket_\w+", expression))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A directory that holds a retailer and a tree for its shoppers."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def retailer(data: Path, tmp_path: Path) -> dict[str, str]:
+    """The retailer's keys."""
+    keys: dict[str, str] = hotbasket_json("retailer", "add", "shop", "--data", data)
+    tree = tmp_path / "tree.json"
+    tree.write_text(json.dumps(TREE))
+    pushed = hotbasket("tree", "push", "--data", data, "--retailer", "shop", tree)
+    assert 0 == pushed.returncode, pushed.stderr
+    return keys
+
+
+async def test_every_panel_shows_a_running_system(data: Path, retailer: dict[str, str], tmp_path: Path) -> None:
+    """Every query is accepted and gives numbers while shoppers are at it, and says that all is well."""
+    with (
+        Running(data, HOTBASKET_STREAMS_PER_SHOPPER_MAX="1") as running,
+        Prometheus(tmp_path / "prometheus", {"hotbasket": [running.metrics_url]}) as prometheus,
+    ):
+        async with load(running, retailer):
+            await asyncio.to_thread(prometheus.wait_until_scraped)
+            answers = await until(prometheus, lambda answers: without_reason(answers) or not_well(answers))
+        instance = running.metrics_url.removeprefix("http://").removesuffix("/metrics")
+        assert [instance] == [series.labels["instance"] for series in shown(answers, "Partitions by worker")]
+        outcomes = {series.labels["outcome"] for series in shown(answers, "Events by outcome")}
+        assert {"stored", "dropped", "rejected"} <= outcomes
+        with pytest.raises(ValueError, match="parse error"):
+            prometheus.query("sum(")
+
+
+async def test_the_first_row_tells_of_a_dead_process(data: Path, retailer: dict[str, str], tmp_path: Path) -> None:
+    """After a kill the overview counts a process down and a partition without owner, and well again after a start."""
+    port = "0"
+    with Prometheus(tmp_path / "prometheus", {}) as prometheus:
+        for _ in range(2):
+            with Running(data, HOTBASKET_METRICS_PORT=port) as running:
+                port = running.metrics_url.split(":")[2].removesuffix("/metrics")
+                prometheus.watch({"hotbasket": [running.metrics_url]})
+                async with load(running, retailer):
+                    await asyncio.to_thread(prometheus.wait_until_scraped)
+                    await until(prometheus, not_well)
+                    well_at = time.time()
+                running.kill()
+                await until(prometheus, lambda answers: first_row(answers) != DEAD and first_row(answers))
+                assert {} == not_well(await asyncio.to_thread(run_queries, prometheus, well_at))
+
+
+async def test_promtool_finds_nothing_wrong_with_the_metrics(data: Path, retailer: dict[str, str]) -> None:
+    """What a system under load exposes passes Prometheus's own check: names, units, help, types."""
+    with Running(data) as running:
+        async with load(running, retailer):
+            await asyncio.to_thread(running.wait_until_processed, 50)
+            checked = await asyncio.to_thread(promtool, running.metrics_url)
+    assert (0, b"", b"") == (checked.returncode, checked.stdout, checked.stderr)
+
+
+def promtool(url: str) -> subprocess.CompletedProcess[bytes]:
+    """Has promtool check what a process exposes."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as answer:
+        exposed = answer.read()
+    assert b"hotbasket_ack_seconds_bucket" in exposed
+    return subprocess.run(["promtool", "check", "metrics"], input=exposed, capture_output=True, check=False, timeout=30)

@@ -1,0 +1,1 @@
+"""A Cassandra node for tests, and the pom.xml that pins its jars."""

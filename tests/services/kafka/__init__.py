@@ -1,0 +1,1 @@
+"""A Kafka broker for tests, and the pom.xml that pins its jars."""
