@@ -15,9 +15,10 @@ import msgspec
 
 from tests.simulation.loop import current_process
 from tests.simulation.many import run_many
-from tests.simulation.planted import Search, look_for_all
+from tests.simulation.planted import SEARCHED, Search, look_for_all
 from tests.simulation.run import simulate
 
+_RUNS = 1_000
 _TOLD_MAX = 600
 
 
@@ -25,16 +26,16 @@ def main() -> int:
     """Runs what the command line asks for, and gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("seed", nargs="?", type=int, help="tell this run; without it, run many")
-    parser.add_argument("--runs", type=int, default=1_000, help="how many runs (default 1,000)")
+    parser.add_argument("--runs", type=int, help=f"how many runs (default {_RUNS:,}, for a planted bug {SEARCHED})")
     parser.add_argument("--first", type=int, help="first seed (default: drawn anew each time)")
     parser.add_argument("--planted", action="store_true", help="look for every planted bug; one JSON object a line")
     given = parser.parse_args()
     if given.planted:
-        return _look()
+        return _look(given.runs or SEARCHED)
     if given.seed is not None:
         return _tell(given.seed)
     first = secrets.randbelow(10**9) if given.first is None else given.first
-    return _run(first, given.runs)
+    return _run(first, given.runs or _RUNS)
 
 
 def _tell(seed: int) -> int:
@@ -73,7 +74,7 @@ def _run(first: int, runs: int) -> int:
     return 1 if failed else 0
 
 
-def _look() -> int:
+def _look(runs: int) -> int:
     """Looks for the planted bugs, and tells of each one by which seed it is found."""
     missed = 0
 
@@ -82,7 +83,7 @@ def _look() -> int:
         missed += search.found_by is None
         print(msgspec.json.encode(search).decode(), flush=True)
 
-    look_for_all(said)
+    look_for_all(said, runs)
     return 1 if missed else 0
 
 

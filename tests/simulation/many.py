@@ -13,7 +13,8 @@ from typing import TypeVar
 from tests.simulation.run import simulate
 
 KEPT = Path(__file__).with_name("kept_seeds.txt")
-_T, _U = TypeVar("_T"), TypeVar("_U")
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 def kept_seeds() -> list[int]:

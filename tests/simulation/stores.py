@@ -75,12 +75,15 @@ class SimulatedSnapshots:
         )
 
     async def save(self, partition: int, snapshots: Sequence[Snapshot]) -> None:
-        """Saves snapshots; a torn write saves some."""
+        """Saves snapshots; a torn write saves some, and what a driver tried twice may arrive a second time."""
 
         def keep(count: int) -> None:
             for snapshot in snapshots[:count]:
                 self._shelf.keep_snapshot(snapshot)
 
+        sky = self._wire.sky
+        if sky.strikes(sky.weather.late):
+            sky.loop.outside(sky.draw.uniform(0.05, 4.0), keep, len(snapshots))
         await self._wire.call(
             f"save {len(snapshots)} snapshots of {partition}",
             lambda: keep(len(snapshots)),

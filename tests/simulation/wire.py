@@ -24,7 +24,7 @@ class Weather(NamedTuple):
         slow: of calls, how many take long.
         error: of calls, how many fail; half of them after their effect.
         torn: of the failing writes, how many have half an effect.
-        late: of the failing writes, how many have their effect later.
+        late: of the failing writes, how many have their effect later; of the saved snapshots, how many come twice.
         crash: of calls, how many kill the caller; half of them after their effect.
         chaos_s: mean seconds between blows (kill, pause, jump, push, broker crash), 0 = none.
         lost: of requests, how many lose their answer.
