@@ -19,14 +19,14 @@ from domain.ports.event_store import StoredEvent
 from domain.records import Decided, Record, decode_experience_record, decode_record, encode
 
 STATEMENTS = {
-    "put_event": "INSERT INTO events (retailer_id, day, partition, shopper, event_id, event)"
+    "put_event": "INSERT INTO {keyspace}.events (retailer_id, day, partition, shopper, event_id, event)"
     " VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
-    "read_events": "SELECT event FROM events WHERE retailer_id = ? AND day = ? AND partition = ?",
-    "put_decided": "INSERT INTO decided (retailer_id, day, partition, shopper, trigger_event_id, record)"
+    "read_events": "SELECT event FROM {keyspace}.events WHERE retailer_id = ? AND day = ? AND partition = ?",
+    "put_decided": "INSERT INTO {keyspace}.decided (retailer_id, day, partition, shopper, trigger_event_id, record)"
     " VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?",
-    "read_decided": "SELECT record FROM decided WHERE retailer_id = ? AND day = ? AND partition = ?",
-    "publish_watermark": "INSERT INTO watermarks (partition, watermark_ms) VALUES (?, ?) USING TIMESTAMP ?",
-    "read_watermarks": "SELECT partition, watermark_ms FROM watermarks",
+    "read_decided": "SELECT record FROM {keyspace}.decided WHERE retailer_id = ? AND day = ? AND partition = ?",
+    "publish_watermark": "INSERT INTO {keyspace}.watermarks (partition, watermark_ms) VALUES (?, ?) USING TIMESTAMP ?",
+    "read_watermarks": "SELECT partition, watermark_ms FROM {keyspace}.watermarks",
 }
 _DAY_MS = 86_400_000
 _encoder = msgspec.msgpack.Encoder()
@@ -97,7 +97,7 @@ class ScyllaEventStore:
         return dict(rows)
 
     async def _put(self, name: str, days: Iterable[Sequence[Row]]) -> None:
-        await self._session.write_batches(name, days, rows_max=self._batch_events_max)
+        await self._session.write_batches(name, days, rows_max=self._batch_events_max, blob_at=5)
 
 
 def _event(blob: bytes) -> StoredEvent:

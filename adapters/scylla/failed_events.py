@@ -21,17 +21,17 @@ from domain.ports.clock import Clock
 from domain.ports.failed_events import FailedEvent
 
 STATEMENTS = {
-    "put_failed": "INSERT INTO failed_events (failed_id, expires_at_ms, event) VALUES (?, ?, ?)"
+    "put_failed": "INSERT INTO {keyspace}.failed_events (failed_id, expires_at_ms, event) VALUES (?, ?, ?)"
     " USING TIMESTAMP ? AND TTL ?",
-    "load_failed": "SELECT event FROM failed_events WHERE failed_id = ?",
-    "scan_failed": "SELECT failed_id, expires_at_ms FROM failed_events"
+    "load_failed": "SELECT event FROM {keyspace}.failed_events WHERE failed_id = ?",
+    "scan_failed": "SELECT failed_id, expires_at_ms FROM {keyspace}.failed_events"
     " WHERE token(failed_id) > ? AND token(failed_id) <= ?",
-    "forget_failed": "DELETE FROM failed_events USING TIMESTAMP ? WHERE failed_id = ?",
-    "index_failed": "INSERT INTO failed_by_day (retailer_id, day, failed_at_ms, failed_id) VALUES (?, ?, ?, ?)"
-    " USING TIMESTAMP ? AND TTL ?",
-    "look_for_failed": "SELECT failed_id FROM failed_by_day WHERE retailer_id = ? AND day = ? LIMIT 1",
-    "list_failed": "SELECT failed_at_ms, failed_id FROM failed_by_day WHERE retailer_id = ? AND day = ?",
-    "unindex_failed": "DELETE FROM failed_by_day USING TIMESTAMP ?"
+    "forget_failed": "DELETE FROM {keyspace}.failed_events USING TIMESTAMP ? WHERE failed_id = ?",
+    "index_failed": "INSERT INTO {keyspace}.failed_by_day (retailer_id, day, failed_at_ms, failed_id)"
+    " VALUES (?, ?, ?, ?) USING TIMESTAMP ? AND TTL ?",
+    "look_for_failed": "SELECT failed_id FROM {keyspace}.failed_by_day WHERE retailer_id = ? AND day = ? LIMIT 1",
+    "list_failed": "SELECT failed_at_ms, failed_id FROM {keyspace}.failed_by_day WHERE retailer_id = ? AND day = ?",
+    "unindex_failed": "DELETE FROM {keyspace}.failed_by_day USING TIMESTAMP ?"
     " WHERE retailer_id = ? AND day = ? AND failed_at_ms = ? AND failed_id = ?",
 }
 _UNREADABLE = ""
@@ -67,7 +67,7 @@ class ScyllaFailedEvents:
         days: dict[tuple[str, int], list[Row]] = {}
         for one, life in zip(new, lives, strict=True):
             days.setdefault((one.retailer_id, one.failed_at_ms // _DAY_MS), []).append((*_place(one), *life))
-        await self._session.write_batches("index_failed", days.values(), rows_max=_EVENTS_AT_ONCE)
+        await self._session.write_batches("index_failed", days.values(), rows_max=_EVENTS_AT_ONCE, blob_at=None)
         await self._session.write(
             "put_failed",
             (

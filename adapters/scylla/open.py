@@ -56,7 +56,6 @@ async def open_stores(
             driver = connect(settings)
         try:
             _check(driver, settings.scylla_keyspace)
-            driver.set_keyspace(settings.scylla_keyspace)
         except BaseException as error:
             driver.cluster.shutdown()
             if isinstance(error, DRIVER_ERRORS):
@@ -67,7 +66,7 @@ async def open_stores(
     session = Session(await asyncio.to_thread(run), metrics, requests_max=settings.scylla_requests_max)
     try:
         for store in (event_store, snapshot_store, tree_store, failed_events):
-            await session.prepare(store.STATEMENTS)
+            await session.prepare(store.STATEMENTS, settings.scylla_keyspace)
     except BaseException:
         await session.close()
         raise

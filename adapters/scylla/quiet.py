@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 EVERY_S = 10.0
 _TEMPLATES_MAX = 1_000
+_QUOTE = " for query "
 
 
 class Seldom(logging.Filter):
@@ -33,9 +34,11 @@ class Seldom(logging.Filter):
         if len(self._told_s) >= _TEMPLATES_MAX:
             self._told_s.clear()
         self._told_s[key] = now_s
+        # A server's warning quotes the statement with its values.
+        record.msg, record.args = record.getMessage().partition(_QUOTE)[0], ()
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
-            record.msg, record.args = f"{record.getMessage()} {type(error).__name__}: {error}", ()
+            record.msg = f"{record.msg} {type(error).__name__}: {error}"
             record.exc_info = None
         return True
 

@@ -21,8 +21,10 @@ from monitoring.metrics import Metrics
 Row = tuple[Any, ...]  # Any: columns are of many types; each store knows its own
 Statement = Any  # the driver's, untyped
 
-BATCH_BYTES_MAX = 64 * 1_024
-"""A batch stays below this unless a single row is larger."""
+BATCH_BYTES_MAX = 128 * 1_024
+"""A batch stays below this unless a single row is larger: fifty events of 1 KB never reach it, of 32 KB they do."""
+_KEY_BYTES = 128
+"""What the other columns of a row come to, about."""
 _RANGES = 256
 _RANGES_AT_ONCE = 4
 _TOKEN_MIN, _TOKEN_MAX = -(2**63), 2**63 - 1
@@ -63,8 +65,12 @@ class Session:
         self._prepared: dict[str, Any] = {}
         self._timings: dict[str, Any] = {}
 
-    async def prepare(self, statements: Mapping[str, str]) -> None:
+    async def prepare(self, statements: Mapping[str, str], keyspace: str) -> None:
         """Prepares statements by name, once, in a thread: the driver waits for the server's answer.
+
+        Args:
+            statements: CQL by name, each table as `{keyspace}.table`.
+            keyspace: of all of them.
 
         Raises:
             PortError: the server refuses one, or can't be asked.
@@ -78,7 +84,7 @@ class Session:
 
         for name, cql in statements.items():
             assert name not in self._prepared, f"two statements are called {name}"
-            self._prepared[name] = await asyncio.to_thread(run, name, cql)
+            self._prepared[name] = await asyncio.to_thread(run, name, cql.format(keyspace=keyspace))
             self._timings[name] = self._metrics.store_s.labels(name)
 
     async def write(self, name: str, rows: Iterable[Row]) -> None:
@@ -90,12 +96,15 @@ class Session:
         bind = self._prepared[name].bind
         await self._write(name, (bind(row) for row in rows))
 
-    async def write_batches(self, name: str, partitions: Iterable[Sequence[Row]], *, rows_max: int) -> None:
+    async def write_batches(
+        self, name: str, partitions: Iterable[Sequence[Row]], *, rows_max: int, blob_at: int | None
+    ) -> None:
         """Runs a statement for each row of values, those of one partition in unlogged batches.
 
         Args:
             partitions: for each table partition the rows that go there.
             rows_max: in one batch; `BATCH_BYTES_MAX` bounds it too.
+            blob_at: the column that makes rows large; None where none does.
 
         Raises:
             PortError: some or all did not reach the store, or nobody knows.
@@ -103,7 +112,7 @@ class Session:
         prepared = self._prepared[name]
         await self._write(
             name,
-            (_batch(prepared, rows) for partition in partitions for rows in _cut(partition, rows_max)),
+            (_batch(prepared, rows) for partition in partitions for rows in _cut(partition, rows_max, blob_at)),
         )
 
     async def read(self, name: str, many: Iterable[Row]) -> list[list[Row]]:
@@ -258,11 +267,11 @@ def _abandon(waiters: Iterable[asyncio.Future[Sequence[Row]]]) -> None:
         waiter.cancel()
 
 
-def _cut(rows: Sequence[Row], rows_max: int) -> Iterator[Sequence[Row]]:
+def _cut(rows: Sequence[Row], rows_max: int, blob_at: int | None) -> Iterator[Sequence[Row]]:
     """Gives consecutive rows that fit into one batch."""
     start, size_bytes = 0, 0
     for at, row in enumerate(rows):
-        row_bytes = sum(len(value) for value in row if isinstance(value, (bytes, str)))
+        row_bytes = _KEY_BYTES if blob_at is None else _KEY_BYTES + len(row[blob_at])
         if at > start and (at - start >= rows_max or size_bytes + row_bytes > BATCH_BYTES_MAX):
             yield rows[start:at]
             start, size_bytes = at, 0

@@ -24,17 +24,19 @@ _TTL_S = KEPT_DAYS * _DAY_S
 _ROWS_MAX = 50
 
 STATEMENTS = {
-    "save_snapshot": "INSERT INTO snapshots (retailer_id, slot, shopper, snapshot) VALUES (?, ?, ?, ?)"
+    "save_snapshot": "INSERT INTO {keyspace}.snapshots (retailer_id, slot, shopper, snapshot) VALUES (?, ?, ?, ?)"
     " USING TIMESTAMP ? AND TTL ?",
-    "load_snapshots": "SELECT shopper, snapshot FROM snapshots WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
-    "scan_snapshots": "SELECT retailer_id, slot, shopper, snapshot FROM snapshots"
+    "load_snapshots": "SELECT shopper, snapshot FROM {keyspace}.snapshots"
+    " WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
+    "scan_snapshots": "SELECT retailer_id, slot, shopper, snapshot FROM {keyspace}.snapshots"
     " WHERE token(retailer_id, slot) > ? AND token(retailer_id, slot) <= ?",
-    "forget_snapshot": "DELETE FROM snapshots USING TIMESTAMP ? WHERE retailer_id = ? AND slot = ? AND shopper = ?",
-    "save_timer": "INSERT INTO timers (partition, retailer_id, shopper, due_at_ms) VALUES (?, ?, ?, ?)"
+    "forget_snapshot": "DELETE FROM {keyspace}.snapshots USING TIMESTAMP ?"
+    " WHERE retailer_id = ? AND slot = ? AND shopper = ?",
+    "save_timer": "INSERT INTO {keyspace}.timers (partition, retailer_id, shopper, due_at_ms) VALUES (?, ?, ?, ?)"
     " USING TIMESTAMP ? AND TTL ?",
-    "load_timers": "SELECT retailer_id, shopper FROM timers WHERE partition = ?",
-    "save_head": "INSERT INTO snapshot_heads (partition, position) VALUES (?, ?) USING TIMESTAMP ?",
-    "load_head": "SELECT position FROM snapshot_heads WHERE partition = ?",
+    "load_timers": "SELECT retailer_id, shopper FROM {keyspace}.timers WHERE partition = ?",
+    "save_head": "INSERT INTO {keyspace}.snapshot_heads (partition, position) VALUES (?, ?) USING TIMESTAMP ?",
+    "load_head": "SELECT position FROM {keyspace}.snapshot_heads WHERE partition = ?",
 }
 _encoder = msgspec.msgpack.Encoder()
 _snapshot_decoder = msgspec.msgpack.Decoder(tuple[int, int, int | None, int, bytes])
@@ -78,8 +80,8 @@ class ScyllaSnapshotStore:
             by_slot.setdefault((retailer_id, slot), []).append(
                 (retailer_id, slot, shopper, blob, write_timestamp(one.position), _TTL_S)
             )
-        await self._session.write_batches("save_timer", [timers], rows_max=_ROWS_MAX)
-        await self._session.write_batches("save_snapshot", by_slot.values(), rows_max=_ROWS_MAX)
+        await self._session.write_batches("save_timer", [timers], rows_max=_ROWS_MAX, blob_at=None)
+        await self._session.write_batches("save_snapshot", by_slot.values(), rows_max=_ROWS_MAX, blob_at=3)
         newest = max(one.position for one in snapshots)
         await self._session.write("save_head", [(partition, _encoder.encode(newest), write_timestamp(newest))])
 

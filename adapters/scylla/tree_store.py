@@ -19,12 +19,15 @@ from domain.ids import ShopperKey
 from domain.ports.tree_store import DEFAULT, StoredTree
 
 STATEMENTS = {
-    "put_tree": "INSERT INTO trees (retailer_id, slot, shopper, generation, tree) VALUES (?, ?, ?, ?, ?)"
+    "put_tree": "INSERT INTO {keyspace}.trees (retailer_id, slot, shopper, generation, tree) VALUES (?, ?, ?, ?, ?)"
     " USING TIMESTAMP ? AND TTL ?",
-    "load_trees": "SELECT shopper, generation, tree FROM trees WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
-    "load_tree": "SELECT tree FROM trees WHERE retailer_id = ? AND slot = ? AND shopper = ? AND generation = ?",
-    "list_generations": "SELECT shopper, generation FROM trees WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
-    "forget_tree": "DELETE FROM trees USING TIMESTAMP ?"
+    "load_trees": "SELECT shopper, generation, tree FROM {keyspace}.trees"
+    " WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
+    "load_tree": "SELECT tree FROM {keyspace}.trees"
+    " WHERE retailer_id = ? AND slot = ? AND shopper = ? AND generation = ?",
+    "list_generations": "SELECT shopper, generation FROM {keyspace}.trees"
+    " WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
+    "forget_tree": "DELETE FROM {keyspace}.trees USING TIMESTAMP ?"
     " WHERE retailer_id = ? AND slot = ? AND shopper = ? AND generation = ?",
 }
 _TTL_S = KEPT_DAYS * 86_400
@@ -95,7 +98,7 @@ class ScyllaTreeStore:
             slot = slot_of(shopper)
             ttl_s = _FOR_GOOD if shopper == DEFAULT else _TTL_S
             by_slot.setdefault(slot, []).append((retailer_id, slot, shopper, generation, blob, generation, ttl_s))
-        await self._session.write_batches("put_tree", by_slot.values(), rows_max=_ROWS_MAX)
+        await self._session.write_batches("put_tree", by_slot.values(), rows_max=_ROWS_MAX, blob_at=4)
         await self._generations.show(retailer_id, generation)
         try:
             await self._forget_old(retailer_id, [ShopperKey(retailer_id, shopper) for shopper, _ in trees])

@@ -61,6 +61,16 @@ class Stores:
             await asyncio.to_thread(self._control, "DROP DATABASE {} WITH (FORCE)", database)
             await asyncio.to_thread(self._empty_tables)
 
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[str]:
+        """Gives the address of an empty database, removed in the end."""
+        name = f"{self._name}_{secrets.token_hex(4)}"
+        await asyncio.to_thread(self._control, "CREATE DATABASE {}", name)
+        try:
+            yield _other_database(self._servers.postgres, name)
+        finally:
+            await asyncio.to_thread(self._control, "DROP DATABASE {} WITH (FORCE)", name)
+
     def close(self) -> None:
         """Removes what every test shared."""
         if self._cql is not None:
