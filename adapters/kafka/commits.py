@@ -48,6 +48,7 @@ class Commits:
         self._topic = topic
         self._partitions = partitions
         self._epoch = epoch
+        self._coordinator: int | None = None
         self._next: asyncio.Task[Mapping[int, Committed | None]] | None = None
 
     async def read(self, partition: int) -> Committed | None:
@@ -73,14 +74,16 @@ class Commits:
                         return await self._ask()
                     except KafkaError as error:
                         said = repr(error)
+                        self._coordinator = None
                         await asyncio.sleep(_PAUSE_S)
         except TimeoutError:
             raise PortError(f"commits of group {self._group} can't be read now: {said}", retriable=True) from None
 
     async def _ask(self) -> Mapping[int, Committed | None]:
-        coordinator = await self._client.coordinator_lookup(CoordinationType.GROUP, self._group)
+        if self._coordinator is None:
+            self._coordinator = await self._client.coordinator_lookup(CoordinationType.GROUP, self._group)
         asked = list(range(self._partitions))
-        answer = await self._client.send(coordinator, OffsetFetchRequest(self._group, [(self._topic, asked)]))
+        answer = await self._client.send(self._coordinator, OffsetFetchRequest(self._group, [(self._topic, asked)]))
         # The library's own reading overlooks this error, and a group that is being loaded would look new.
         _raise_for(answer.error_code)
         table: dict[int, Committed | None] = {}

@@ -295,8 +295,8 @@ class KafkaEventLog:
         ended = set()
         for partition, offset in self._next.items():
             if partition in self._dealing.held:
-                end = membership.consumer.highwater(membership.topic_partition(partition))
-                if end is not None and offset >= end:
+                end, position = membership.progress(partition)
+                if end is not None and max(offset, position) >= end:
                     ended.add(partition)
         return frozenset(ended)
 

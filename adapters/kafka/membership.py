@@ -96,7 +96,6 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         self._dealing = dealing
         self._on_dealt = on_dealt
         self._identity: tuple[int, str] | None = None
-        self._left = asyncio.Event()
         self.is_replaced = False
         # A join is answered when every member has come: that may take a session, and is no reason to try again.
         self.consumer = AIOKafkaConsumer(
@@ -128,6 +127,17 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         """Gives the library's name of a partition."""
         return TopicPartition(self._topic, partition)
 
+    def progress(self, partition: int) -> tuple[int | None, int]:
+        """Gives where an owned partition ended when it was last asked for, and what is asked for next.
+
+        The latter is ahead of what was delivered where retention has removed all that followed.
+        """
+        assignment = self.consumer._subscription.subscription.assignment
+        state = assignment.state_value(self.topic_partition(partition)) if assignment is not None else None
+        if state is None or not state.has_valid_position:
+            return None, -1
+        return state.highwater, state.position
+
     @property
     def is_dead(self) -> bool:
         """Whether the library's consumer has ended by itself and can only be replaced."""
@@ -144,8 +154,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         if await self._was_replaced(*identity):
             self.is_replaced = True
             _log.error("replaced in the group", extra={"group": self._group, "member": self._member})
-            # Joining again would put the other one out in turn.
-            await self._left.wait()
+            # The library joins again when this returns, and would put the other one out in turn: it never does.
+            await asyncio.Event().wait()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """A rebalance has ended; called by the library."""
@@ -162,13 +172,14 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     async def leave(self) -> None:
         """Leaves the group, so that the others take over at once, and ends the consumer."""
-        self._left.set()
-        consumer = self.consumer
-        coordinator = consumer._coordinator
-        if coordinator is not None and not self.is_replaced:
+        coordinator = self.consumer._coordinator
+        if self.is_replaced:
+            coordinator._coordination_task.cancel()
+            await asyncio.gather(coordinator._coordination_task, return_exceptions=True)
+        elif coordinator is not None:
             # The library lets static members go without a word, for a restart's sake. It says goodbye for others only.
             coordinator._group_instance_id = None
-        await stop(consumer)
+        await stop(self.consumer)
 
     async def _was_replaced(self, generation: int, member_id: str) -> bool:
         """Asks why the group does not know this member any more: its session ran out, or its name was taken over."""
@@ -225,8 +236,9 @@ async def stop(consumer: AIOKafkaConsumer) -> None:
         if consumer._fetcher is not None:
             await asyncio.gather(consumer._fetcher.close(), return_exceptions=True)
         await asyncio.gather(consumer._client.close(), return_exceptions=True)
-        if isinstance(error, asyncio.CancelledError):
-            raise
+        caller = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and caller is not None and caller.cancelling():
+            raise  # and not only one of the library's own tasks, whose end it passes on
 
 
 def _tasks(coordinator: Any) -> list[asyncio.Task[None]]:  # Any: aiokafka is untyped

@@ -30,6 +30,7 @@ BATCH_ROWS_OVERHEAD = 32
 _START_S, _END_S = 10.0, 8.0
 _PAUSE_S, _PAUSE_MAX_S = 0.1, 2.0
 _PROBE_S, _PROBE_LASTS_S = 1.0, 1.0
+_LOOK_S = 1.0
 _log = logging.getLogger("hotbasket.log")
 
 
@@ -37,14 +38,44 @@ class _Life:
     """One producer of the library, from its start to its end.
 
     Attributes:
-        ended: done when it was given up.
+        flying: the outcomes of batches under way, oldest first, and since when.
+        is_over: it was given up.
     """
 
-    __slots__ = ("ended", "producer")
+    __slots__ = ("flying", "is_over", "producer")
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self.producer = producer
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.flying: dict[asyncio.Future[int], float] = {}
+        self.is_over = False
+
+    def fly(self, delivered: asyncio.Future[Any]) -> asyncio.Future[int]:  # Any: the library's metadata of a batch
+        """Gives the offset of a batch under way, once it is known, or why it never will be."""
+        outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.flying[outcome] = time.monotonic()
+
+        def land(delivered: asyncio.Future[Any]) -> None:
+            self.flying.pop(outcome, None)
+            error = None if delivered.cancelled() else delivered.exception()
+            if outcome.done():
+                return
+            if error is not None:
+                outcome.set_exception(error)
+            elif delivered.cancelled():
+                outcome.cancel()
+            else:
+                outcome.set_result(delivered.result().offset)
+
+        delivered.add_done_callback(land)
+        return outcome
+
+    def end(self, why: str) -> None:
+        """Fails whatever is under way."""
+        self.is_over = True
+        for outcome in self.flying:
+            if not outcome.done():
+                outcome.set_exception(PortError(why, retriable=True))
+        self.flying.clear()
 
 
 class Producer:
@@ -81,33 +112,22 @@ class Producer:
         Raises:
             PortError: they may or may not be in the log; not retriable: they are too large for the topic.
         """
-        life: _Life | None = None
+        life = self._life or await self._living()
         try:
-            async with asyncio.timeout(BATCH_S):
-                life = await self._living()
-                batch = life.producer.create_batch()
-                now_ms = self._clock.now_ms()
-                if keys is None:
-                    for value in values:
-                        batch.append(timestamp=now_ms, key=None, value=value)
-                else:
-                    for key, value in zip(keys, values, strict=True):
-                        batch.append(timestamp=now_ms, key=key, value=value)
-                assert batch.record_count() == len(values), "the caller sizes its batches"
-                batch.close()
-                delivered = await life.producer.send_batch(batch, topic, partition=partition)
-                delivered.add_done_callback(_look_at)
-                await asyncio.wait((delivered, life.ended), return_when=asyncio.FIRST_COMPLETED)
-                if not delivered.done():
-                    raise PortError(f"{topic}[{partition}]: the producer died; try again", retriable=True)
-                offset: int = delivered.result().offset
-        except TimeoutError:
-            if life is not None:
-                self._give_up(life, f"{topic}[{partition}] took nothing for {BATCH_S:g} s")
-            raise PortError(f"{topic}[{partition}] took nothing for {BATCH_S:g} s: try again", retriable=True) from None
+            batch = life.producer.create_batch()
+            now_ms = self._clock.now_ms()
+            if keys is None:
+                for value in values:
+                    batch.append(timestamp=now_ms, key=None, value=value)
+            else:
+                for key, value in zip(keys, values, strict=True):
+                    batch.append(timestamp=now_ms, key=key, value=value)
+            assert batch.record_count() == len(values), "the caller sizes its batches"
+            batch.close()
+            delivered = await life.producer.send_batch(batch, topic, partition=partition)
+            offset = await life.fly(delivered)
         except KafkaError as error:
-            if life is not None:
-                self._give_up(life, f"{topic}[{partition}]: {type(error).__name__}")
+            self._give_up(life, f"{topic}[{partition}]: {type(error).__name__}")
             too_large = isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError)
             cure = ": raise the topic's max.message.bytes above HOTBASKET_KAFKA_BATCH_BYTES" if too_large else ""
             raise PortError(f"{topic}[{partition}] took no batch: {error!r}{cure}", retriable=not too_large) from error
@@ -139,7 +159,7 @@ class Producer:
             self._restarting.cancel()
             await asyncio.gather(self._restarting, return_exceptions=True)
         if life is not None:
-            life.ended.set_result(None)
+            life.end("the producer is closed: this process is stopping")
             await _end(life.producer)
         await asyncio.gather(*self._ending, return_exceptions=True)
 
@@ -147,7 +167,9 @@ class Producer:
         while self._life is None:
             if self._closed or self._restarting is None:
                 raise PortError("the producer is closed: this process is stopping", retriable=True)
-            await asyncio.wait((self._restarting,))
+            _, late = await asyncio.wait((self._restarting,), timeout=BATCH_S)
+            if late:
+                raise PortError(f"no broker at {self._settings.kafka} for {BATCH_S:g} s: try again", retriable=True)
         return self._life
 
     async def _begin(self) -> _Life:
@@ -167,14 +189,23 @@ class Producer:
             raise
         life = _Life(producer)
         producer._sender.sender_task.add_done_callback(lambda _: self._give_up(life, "its sender ended"))
+        asyncio.get_running_loop().call_later(_LOOK_S, self._look, life)
         return life
+
+    def _look(self, life: _Life) -> None:
+        """Looks from time to time whether the oldest batch has been under way for too long."""
+        oldest_s = next(iter(life.flying.values()), None)
+        if oldest_s is not None and time.monotonic() - oldest_s > BATCH_S:
+            self._give_up(life, f"a batch was not taken for {BATCH_S:g} s")
+        elif not life.is_over:
+            asyncio.get_running_loop().call_later(_LOOK_S, self._look, life)
 
     def _give_up(self, life: _Life, why: str) -> None:
         """Puts another producer in the place of one that failed; once each."""
         if self._life is not life or self._closed:
             return
         self._life = None
-        life.ended.set_result(None)
+        life.end(f"the producer was given up: {why}; try again")
         self._metrics.producer_restarts.inc()
         _log.error("producer given up", extra={"detail": why})
         ending = asyncio.get_running_loop().create_task(_end(life.producer))
@@ -192,12 +223,6 @@ class Producer:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, _PAUSE_MAX_S)
         _log.info("producer replaced")
-
-
-def _look_at(delivered: asyncio.Future[Any]) -> None:
-    """Marks an outcome as seen, also when nobody waits for it any more."""
-    if not delivered.cancelled():
-        delivered.exception()
 
 
 async def _end(producer: AIOKafkaProducer) -> None:

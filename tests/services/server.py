@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -192,7 +193,8 @@ class Server(ABC):
             with self.log.open("rb") as log:
                 log.seek(printed)
                 said = log.read()
-            if not ended and all(line in said for line in lines):
+            # Some say so a moment before their port listens.
+            if not ended and all(line in said for line in lines) and self._listens():
                 return
             if ended:
                 raise ServerError(f"{self.name} ended with {process.returncode}; {self.log} ends:\n{self.log_tail()}")
@@ -201,6 +203,13 @@ class Server(ABC):
                     f"{self.name} was not ready within {READY_WITHIN_S:.0f} s; {self.log} ends:\n{self.log_tail()}"
                 )
             time.sleep(_LOOK_S)
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def _bury(self) -> None:
         if self._process is not None:
