@@ -1,89 +1,101 @@
-"""What must hold after a chaos run, computed from what trackers sent, what pages were told and what the files hold."""
+"""What must hold after a chaos run, computed from what trackers sent, what pages were told and what is stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from adapters.secrets import load_secrets
 from domain.decide import read_told
 from domain.events import IdleElapsed
-from domain.ids import shopper_hash
+from domain.ids import ShopperKey, shopper_hash
 from domain.records import Failed
 from domain.shopper import Shopper
 from tests.chaos.load import Page, Tracker
-from tests.chaos.stored import Stored, read_logs, read_snapshots
+from tests.chaos.stored import Stored
 from tests.real_data import independent_fold
 from tests.simulation.expected import Expected
 
 
 class Checks:
-    """The checks of one data directory and one retailer.
+    """The checks of one retailer's shoppers.
 
     Args:
-        data: the directory.
-        retailer_id: the only retailer.
+        retailer_id: whose.
+        key: under which their ids are hashed.
         trackers: all that ever sent it anything.
     """
 
-    def __init__(self, data: Path, retailer_id: str, trackers: Sequence[Tracker]) -> None:
-        key = load_secrets(data).shopper_key(retailer_id)
-        self._data = data
+    def __init__(self, retailer_id: str, key: bytes, trackers: Sequence[Tracker]) -> None:
         self._trackers = {
-            (retailer_id, str(shopper_hash(key, tracker.page.shopper_id))): tracker for tracker in trackers
+            ShopperKey(retailer_id, shopper_hash(key, tracker.page.shopper_id)): tracker for tracker in trackers
         }
 
-    def unseen(self, stored: Stored) -> list[str]:
+    @property
+    def shoppers(self) -> list[ShopperKey]:
+        """Under which names they are stored."""
+        return list(self._trackers)
+
+    def unseen(self, logs: Sequence[Stored]) -> list[str]:
         """Gives every slot whose page does not show its latest state."""
+        expected = _expected(logs)
         faults = []
         for key, tracker in self._trackers.items():
-            slots = stored.expected[key].slots if key in stored.expected else {}
+            slots = expected[key].slots if key in expected else {}
             wanted = {slot: shown for slot, (shown, state, _) in slots.items() if state == "open"}
             if wanted != tracker.page.screen:
                 faults.append(f"{tracker.page.shopper_id} sees {tracker.page.screen}, and should see {wanted}")
         return faults
 
-    def at_the_end(self) -> list[str]:
-        """Gives every fault in the files of a system that has stopped."""
-        stored, snapshots = read_logs(self._data), read_snapshots(self._data)
-        faults = [*stored.heard.faults, *map(str, stored.heard.ignored)]
-        faults += [str(said) for said in stored.heard.records.values() if isinstance(said, Failed)]
-        faults += self._logged(stored)
+    def at_the_end(self, logs: Sequence[Stored], snapshots: Mapping[tuple[str, str], Shopper]) -> list[str]:
+        """Gives every fault of a system that is at rest.
+
+        Args:
+            logs: of every partition.
+            snapshots: of these shoppers.
+        """
+        expected, decided = _expected(logs), _decided(logs)
+        faults = [fault for stored in logs for fault in stored.heard.faults]
+        faults += [str(said) for stored in logs for said in stored.heard.records.values() if isinstance(said, Failed)]
+        faults += self.logged(logs)
         if set(snapshots) != set(self._trackers):
             faults.append(f"{len(snapshots)} snapshots of {len(self._trackers)} shoppers")
         folded = independent_fold.fold(event for tracker in self._trackers.values() for event in tracker.made)
-        decided = _decided(stored)
         for key, state in snapshots.items():
-            page = self._trackers[key].page
-            faults += _differences(page, _of_log(stored.expected[key]), _of_state(state))
+            page = self._trackers[ShopperKey(*key)].page
+            faults += _differences(page, _of_log(expected[key]), _of_state(state))
             faults += _differences(page, independent_fold.summary(folded[page.shopper_id]), _summary(state))
-            foreign = page.told - decided.get(key, set())
+            foreign = page.told.keys() - decided.get(key, set())
             faults += [f"{page.shopper_id} was shown {shown}, which nobody decided" for shown in foreign]
         return faults + [fault for tracker in self._trackers.values() for fault in tracker.page.faults]
 
-    def _logged(self, stored: Stored) -> list[str]:
+    def logged(self, logs: Sequence[Stored]) -> list[str]:
         """Acknowledged ⊆ log, each shopper's in the order in which they were sent; nothing that nobody sent."""
         logged: dict[tuple[str, str], dict[str, None]] = {}
-        for record in stored.records.values():
-            if not isinstance(record.event, IdleElapsed):
-                logged.setdefault(record.key, {})[str(record.event.event_id)] = None
+        for stored in logs:
+            for record in stored.records.values():
+                if not isinstance(record.event, IdleElapsed):
+                    logged.setdefault(record.key, {})[str(record.event.event_id)] = None
         faults = []
         for key, tracker in self._trackers.items():
             found = list(logged.get(key, ()))
-            lost = tracker.acknowledged.difference(found)
+            lost = tracker.acknowledged.keys() - set(found)
             faults += [f"{event_id} was acknowledged and is not in the log" for event_id in lost]
             if found != [event["event_id"] for event in tracker.made]:
                 faults.append(f"{tracker.page.shopper_id}: the log has other events, or another order, than were sent")
         return faults + [f"an unknown shopper {key} is in the log" for key in set(logged) - set(self._trackers)]
 
 
-def _decided(stored: Stored) -> dict[tuple[str, str], set[str]]:
+def _expected(logs: Sequence[Stored]) -> dict[tuple[str, str], Expected]:
+    return {key: shopper for stored in logs for key, shopper in stored.expected.items()}
+
+
+def _decided(logs: Sequence[Stored]) -> dict[tuple[str, str], set[str]]:
     decided: dict[tuple[str, str], set[str]] = {}
-    for said in stored.heard.records.values():
-        if not isinstance(said, Failed):
-            shown = {decision.experience.experience_id for decision in said.decisions}
-            decided.setdefault((said.retailer_id, said.shopper), set()).update(shown)
+    for stored in logs:
+        for said in stored.heard.records.values():
+            if not isinstance(said, Failed):
+                shown = {decision.experience.experience_id for decision in said.decisions}
+                decided.setdefault((said.retailer_id, said.shopper), set()).update(shown)
     return decided
 
 

@@ -9,17 +9,24 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-import httpx
+from deploy.replay_connection import Address, Answer, Connection
+from domain.errors import PortError
+from tests.chaos.wire import GONE, get
 
 CATEGORIES = ("pasta", "wine", "cheese", "bread")
 PRODUCTS = 12
 RETRY_S = 0.03
 """Between two attempts: the trackers of a shop are not polite when it comes back."""
 OFTEN_PAUSED_S, IDLE_S = 0.02, 1
+ANSWERED_WITHIN_S, SHUNNED_S = 10.0, 1.0
 TREE = {
     "schema_version": 1,
     "shopper": "default",
@@ -73,67 +80,115 @@ class Shop:
     """Where the system is at the moment, and how to reach it.
 
     Attributes:
-        url: of the public port; a restart changes it.
+        urls: of the gateways; a restart changes them. Whoever asks takes any.
         is_closing: trackers make no new events.
+        slowest_s: the longest that a request waited for its answer, whatever that was.
+        refusals: requests that were answered with 503.
     """
 
-    def __init__(self, secret_key: str) -> None:
-        self.url = ""
+    def __init__(self, secret_key: str, *, retry_s: float = RETRY_S) -> None:
+        self.urls: Sequence[str] = ()
         self.is_closing = False
-        self.http = httpx.AsyncClient(
-            auth=(secret_key, ""),
-            timeout=10,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-        )
+        self.slowest_s = 0.0
+        self.refusals = 0
+        self.retry_s = retry_s
+        self._key = secret_key
+        self._draw = random.Random(0)
+        self._shunned_until_s: dict[str, float] = {}
+        self._free: defaultdict[tuple[str, str], list[Connection]] = defaultdict(list)
+
+    def url(self) -> str:
+        """Gives some gateway's, as a load balancer would: of one that did not answer a moment ago only in need."""
+        now_s = time.monotonic()
+        well = [url for url in self.urls if self._shunned_until_s.get(url, 0.0) <= now_s]
+        return self._draw.choice(well or self.urls)
 
     async def post(self, path: str, document: Any) -> tuple[dict[str, Any], int]:
         """Posts until there is a 200, whatever dies meanwhile; gives the answer and how often it had to be sent."""
-        body = json.dumps(document)
+        body = json.dumps(document).encode()
         sent = 0
         while True:
             sent += 1
+            started_s = time.monotonic()
+            url = self.url()
             try:
-                answer = await self.http.post(
-                    self.url + path, content=body, headers={"content-type": "application/json"}
-                )
-            except httpx.TransportError:
-                await asyncio.sleep(RETRY_S)
+                answer = await self.post_once(url, path, body)
+            except PortError:
+                self._shunned_until_s[url] = time.monotonic() + SHUNNED_S
+                await asyncio.sleep(self.retry_s)
                 continue
-            if answer.status_code == 200:
-                return answer.json(), sent
-            assert (503, True) == (answer.status_code, "retry-after" in answer.headers), answer.text
-            await asyncio.sleep(RETRY_S)
+            finally:
+                self.slowest_s = max(self.slowest_s, time.monotonic() - started_s)
+            if answer.status == 200:
+                said: dict[str, Any] = json.loads(answer.body)
+                return said, sent
+            assert (503, True) == (answer.status, answer.retry_after_s > 0), answer.body
+            self.refusals += 1
+            await asyncio.sleep(self.retry_s)
+
+    async def post_once(self, url: str, path: str, body: bytes) -> Answer:
+        """Posts to one gateway.
+
+        Raises:
+            PortError: it did not answer.
+        """
+        free = self._free[url, path]
+        connection = free.pop() if free else Connection(Address.of(url), path, self._key)
+        try:
+            return await connection.post(body, ANSWERED_WITHIN_S)
+        except asyncio.CancelledError:
+            # Its answer may still come, and is nobody else's.
+            connection.close()
+            raise
+        finally:
+            free.append(connection)
+
+    def close(self) -> None:
+        """Ends every connection."""
+        for free in self._free.values():
+            for connection in free:
+                connection.close()
 
 
 class Page:
     """One shopper's page, open all the time: it comes back with the last id that it was told.
 
+    Args:
+        shop: where it connects.
+        shopper_id: whose.
+        draw: its lots.
+        moves_s: seconds on average until it leaves its gateway for any one; None = it stays while it can.
+
     Attributes:
         screen: experience id by slot.
-        told: every experience that it was told.
+        told: every experience that it was told, and when, monotonic.
         faults: what a shopper must never see.
         connections: streams that were opened.
     """
 
-    def __init__(self, shop: Shop, shopper_id: str, draw: random.Random) -> None:
+    def __init__(self, shop: Shop, shopper_id: str, draw: random.Random, *, moves_s: float | None = None) -> None:
         self.shopper_id = shopper_id
         self.screen: dict[str, str] = {}
-        self.told: set[str] = set()
+        self.told: dict[str, float] = {}
         self.faults: list[str] = []
         self.connections = 0
         self._shop = shop
         self._draw = draw
+        self._moves_s = moves_s
         self._last = ""
 
     async def live(self) -> None:
         """Listens, for ever; the token of the first time is good for every restart."""
         subscribed, _ = await self._shop.post("/v1/subscriptions", {"shopper_id": self.shopper_id})
         while True:
+            stays_s = self._draw.expovariate(1 / self._moves_s) if self._moves_s else None
             try:
-                await self._listen(subscribed["subscription"])
-            except httpx.TransportError:
-                await asyncio.sleep(RETRY_S)
+                async with asyncio.timeout(stays_s):
+                    await self._listen(subscribed["subscription"])
+            except TimeoutError:
+                continue
+            except GONE:
+                await asyncio.sleep(self._shop.retry_s)
 
     async def _listen(self, token: str) -> None:
         fields, headers = {"subscription": token}, {}
@@ -141,20 +196,17 @@ class Page:
             headers["last-event-id"] = self._last
         elif self._last:
             fields["after"] = self._last
-        endless = httpx.Timeout(10, read=None)
-        url = self._shop.url + "/v1/experiences"
-        async with self._shop.http.stream("GET", url, params=fields, headers=headers, timeout=endless) as answer:
-            if answer.status_code == 503 and "retry-after" in answer.headers:
+        target = "/v1/experiences?" + urlencode(fields)
+        async with get(self._shop.url(), target, headers) as answer:
+            if answer.status != 200:
                 # A system that is stopping opens no streams any more.
-                await asyncio.sleep(RETRY_S)
-                return
-            if answer.status_code != 200:
-                self.faults.append(f"a stream was refused with {answer.status_code}")
-                await asyncio.sleep(RETRY_S)
+                if answer.status != 503 or "retry-after" not in answer.headers:
+                    self.faults.append(f"a stream was refused with {answer.status}")
+                await asyncio.sleep(self._shop.retry_s)
                 return
             self.connections += 1
             frame: dict[str, str] = {}
-            async for line in answer.aiter_lines():
+            async for line in answer.lines:
                 if line:
                     name, _, value = line.partition(": ")
                     frame[name] = value
@@ -177,7 +229,7 @@ class Page:
             return
         if shown in self.told:
             self.faults.append(f"shown twice: {shown} in {said['slot']}")
-        self.told.add(shown)
+        self.told[shown] = time.monotonic()
         self.screen[said["slot"]] = shown
 
 
@@ -186,26 +238,29 @@ class Tracker:
 
     Attributes:
         made: every event, in order.
-        acknowledged: ids of events that were answered as stored.
+        acknowledged: ids of events that were answered as stored, and when, monotonic.
         repeated: requests that had to be sent more than once.
     """
 
     def __init__(self, shop: Shop, page: Page, draw: random.Random) -> None:
         self.page = page
         self.made: list[dict[str, Any]] = []
-        self.acknowledged: set[str] = set()
+        self.acknowledged: dict[str, float] = {}
         self.repeated = 0
         self._shop = shop
         self._draw = draw
 
     async def live(self) -> None:
         """Sends until the shop closes; what is in flight then is still brought to its answer."""
-        # The visit before this one, so that there is a session that ends.
-        await self._send([self._event("PageViewed", page={"kind": "home"}, ago=timedelta(hours=1))])
+        await self._send(self._visit_before())
         while not self._shop.is_closing:
             await self._send([self._next() for _ in range(self._draw.choice((1, 1, 1, 2, 5, 20)))])
             is_idle = self._draw.random() < 0.03
             await asyncio.sleep(IDLE_S * 1.3 if is_idle else self._draw.expovariate(1 / OFTEN_PAUSED_S))
+
+    def _visit_before(self) -> list[dict[str, Any]]:
+        """Makes the first event, an hour ago, so that there is a session that ends."""
+        return [self._event("PageViewed", page={"kind": "home"}, ago=timedelta(hours=1))]
 
     async def _send(self, events: list[dict[str, Any]]) -> None:
         is_single = len(events) == 1 and self._draw.random() < 0.7
@@ -213,7 +268,7 @@ class Tracker:
         assert [(event["event_id"], "stored") for event in events] == [
             (result["event_id"], result["status"]) for result in answer["results"]
         ]
-        self.acknowledged.update(event["event_id"] for event in events)
+        self.acknowledged.update((event["event_id"], time.monotonic()) for event in events)
         self.repeated += sent > 1
 
     def _next(self) -> dict[str, Any]:

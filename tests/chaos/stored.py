@@ -1,9 +1,9 @@
-"""What a data directory holds, read straight from its files: both logs, and the snapshots."""
+"""What both logs of a partition come to; and what a data directory holds, read straight from its files."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from domain.ids import Position
-from domain.records import Owner, Record, decode_experience_record, decode_record
+from domain.records import ExperienceRecord, Owner, Record, decode_experience_record, decode_record
 from domain.shopper import Shopper, decode
 from tests.simulation.expected import Expected, Heard, expect, hear
 
@@ -19,7 +19,7 @@ EPOCH = 1
 
 
 class Stored(NamedTuple):
-    """Both logs, and what they come to when they are folded without the system.
+    """Both logs of one partition, and what they come to when they are folded without the system.
 
     Attributes:
         records: of the event log.
@@ -37,7 +37,13 @@ class Stored(NamedTuple):
     def is_at_rest(self) -> bool:
         """Whether every event is processed and no timer is pending."""
         idle = not any(shopper.waits for shopper in self.expected.values())
-        return idle and self.heard.through == max(self.records)
+        return idle and (not self.records or self.heard.through == max(self.records))
+
+
+def stored_of(records: dict[Position, Record], said: Sequence[tuple[int, ExperienceRecord]]) -> Stored:
+    """Folds one partition: its events by position, and its experience log by offset."""
+    heard = hear(said)
+    return Stored(records, heard, sum(isinstance(record, Owner) for _, record in said), expect(records, heard))
 
 
 def read_logs(data: Path) -> Stored:
@@ -50,9 +56,7 @@ def read_logs(data: Path) -> Stored:
             record = decode_record(payload)
             assert isinstance(record, Record), record
             records[Position(EPOCH, offset)] = record
-    heard = hear(said)
-    owners = sum(isinstance(record, Owner) for _, record in said)
-    return Stored(records, heard, owners, expect(records, heard))
+    return stored_of(records, said)
 
 
 def read_snapshots(data: Path) -> dict[tuple[str, str], Shopper]:

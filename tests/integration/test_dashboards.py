@@ -14,12 +14,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
-import httpx
 import pytest
 
+from domain.errors import PortError
 from tests.chaos.load import TREE, Page, Shop, Tracker
+from tests.chaos.wire import GONE, get
 from tests.cli.running import Running, hotbasket, hotbasket_json
 from tests.services.prometheus import Answer, Prometheus, run_queries, shown
 
@@ -57,7 +59,7 @@ async def load(running: Running, retailer: dict[str, str]) -> AsyncIterator[None
     """Some shoppers with their pages, and beside them one of each mistake that a gateway counts."""
     draw = random.Random(1)
     shop = Shop(retailer["secret_key"])
-    shop.url = running.url
+    shop.urls = (running.url,)
     pages = [Page(shop, f"c-{number}", random.Random(draw.random())) for number in range(SHOPPERS)]
     trackers = [Tracker(shop, page, random.Random(draw.random())) for page in pages]
     lives = [*(page.live() for page in pages), *(tracker.live() for tracker in trackers)]
@@ -68,7 +70,7 @@ async def load(running: Running, retailer: dict[str, str]) -> AsyncIterator[None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await shop.http.aclose()
+        shop.close()
 
 
 async def mistakes(shop: Shop) -> None:
@@ -84,19 +86,18 @@ async def mistakes(shop: Shop) -> None:
         repeated = event()
         events = [event(consent="denied"), event(page={"kind": "moon"}), event(**search), event(**absent), repeated]
         bare = [{name: value for name, value in one.items() if value is not None} for one in events]
-        with suppress(httpx.TransportError):
+        with suppress(PortError):
             for body in (bare, [repeated], []):
-                await shop.http.post(f"{shop.url}/v1/events", json={"events": body})
+                await shop.post_once(shop.url(), "/v1/events", json.dumps({"events": body}).encode())
         await asyncio.sleep(REST_S)
 
 
 async def second_tab(shop: Shop, shopper_id: str) -> None:
     """Opens streams of one shopper beyond the bound, so that the gateway closes the oldest."""
     subscribed, _ = await shop.post("/v1/subscriptions", {"shopper_id": shopper_id})
-    address = f"{shop.url}/v1/experiences"
     while True:
-        with suppress(httpx.TransportError):
-            async with shop.http.stream("GET", address, params=subscribed):
+        with suppress(*GONE):
+            async with get(shop.url(), f"/v1/experiences?{urlencode(subscribed)}"):
                 await asyncio.sleep(REST_S)
 
 

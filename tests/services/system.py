@@ -190,7 +190,7 @@ class System:
     def settings(self) -> Settings:
         """Gives the settings with which a test reaches what the system holds, not through what breaks."""
         values = {name.lower(): value for name, value in self._settings.items()}
-        return load_settings(**values | {name: value for name, value in self._servers._asdict().items()})
+        return load_settings(**values, **self._servers._asdict())
 
     def of(self, kind: str) -> list[Process]:
         """Gives the processes of one kind."""

@@ -1,0 +1,168 @@
+"""The faults: what is broken, for how long, and how it is mended where it does not mend itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Literal, NamedTuple
+
+from tests.chaos.servers.experiment import Fault
+from tests.chaos.servers.place import SESSION_S, Place
+from tests.services.server import Server
+from tests.services.system import Process
+
+OUTAGE_S, LONG_OUTAGE_S = 3.0, 60.0
+HALF_SLOW_MS = 250
+"""Each way: half a second for an answer."""
+HALTED_WITHIN_S = 30.0
+Name = Literal["kafka", "scylla", "postgres"]
+Way = Literal["cut", "slow", "black hole"]
+_SAID = {"kafka": "Kafka", "scylla": "the CQL server", "postgres": "Postgres"}
+
+
+class Case(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        name: as the report has it.
+        fault: what is done.
+        stops_log: gateways can't append meanwhile, and must say so.
+        spares_log: nothing that gateways append with is touched, so that they go on.
+    """
+
+    name: str
+    fault: Fault
+    stops_log: bool = False
+    spares_log: bool = False
+
+    def __str__(self) -> str:
+        """The name, for a test's id."""
+        return self.name.replace(" ", "-")
+
+
+def cases(*, is_long: bool) -> list[Case]:
+    """Gives every fault; the long ones last as long as an outage does that somebody has to mend."""
+    return list(_cases(is_long))
+
+
+def _cases(is_long: bool) -> Iterator[Case]:
+    yield Case("kill -9 a worker", kill_worker)
+    yield Case("kill -9 a gateway", kill_gateway)
+    yield Case("kill -9 the archiver", kill_archiver, spares_log=True)
+    yield Case("pause a worker beyond its session", pause_worker)
+    yield Case("add and remove a worker", add_and_remove_worker)
+    yield Case("kill -9 Kafka", partial(_kill_server, "kafka"), stops_log=True)
+    yield Case("kill -9 the CQL server", partial(_kill_server, "scylla"))
+    for name in ("kafka", "scylla", "postgres"):
+        said, of_log = _SAID[name], name == "kafka"
+        down_s = LONG_OUTAGE_S if is_long and name == "scylla" else OUTAGE_S
+        cut, slow, hole = (
+            partial(_misbehave, name, "cut", down_s),
+            partial(_misbehave, name, "slow", OUTAGE_S),
+            partial(_misbehave, name, "black hole", OUTAGE_S),
+        )
+        yield Case(f"{said} cut off for {down_s:.0f} s", cut, stops_log=of_log, spares_log=not of_log)
+        yield Case(f"{said} answers {2 * HALF_SLOW_MS} ms later", slow, spares_log=not of_log)
+        yield Case(f"{said} in a black hole for {OUTAGE_S:.0f} s", hole, stops_log=of_log, spares_log=not of_log)
+    yield Case("kill -9 a worker while CQL is cut off", kill_worker_without_scylla, spares_log=True)
+    yield Case("disk full under Kafka", fill_disk, stops_log=True)
+
+
+async def kill_worker(place: Place, draw: random.Random) -> None:
+    """Its supervisor starts it again under the same name."""
+    await _kill_child(draw.choice(place.system.of("worker")))
+
+
+async def kill_worker_without_scylla(place: Place, draw: random.Random) -> None:
+    """It can't be started again before the store is back, which holds less than the worker had in memory."""
+    worker = draw.choice(place.system.of("worker"))
+    ready, proxy = len(worker.readiness()), place.proxies["scylla"]
+    await asyncio.to_thread(proxy.cut)
+    try:
+        await asyncio.sleep(OUTAGE_S / 2)
+        os.kill(worker.pid, signal.SIGKILL)
+        await asyncio.sleep(OUTAGE_S / 2)
+    finally:
+        await asyncio.to_thread(proxy.forward)
+    await asyncio.to_thread(worker.wait_ready, ready + 1)
+
+
+async def kill_archiver(place: Place, _: random.Random) -> None:
+    """Its supervisor starts it again."""
+    await _kill_child(place.system.of("archiver")[0])
+
+
+async def kill_gateway(place: Place, draw: random.Random) -> None:
+    """Another takes its place a moment later, at another address."""
+    gateway = draw.choice(place.system.of("gateway"))
+    ready = len(gateway.readiness())
+    gateway.kill()
+    gateway.start()
+    await asyncio.to_thread(gateway.wait_ready, ready + 1)
+
+
+async def pause_worker(place: Place, draw: random.Random) -> None:
+    """It stands still until others have its partitions, and then goes on as if nothing had happened."""
+    worker = draw.choice(place.system.of("worker"))
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(SESSION_S * 2)
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+
+
+async def add_and_remove_worker(place: Place, _: random.Random) -> None:
+    """A third one comes, takes its share, and goes."""
+    worker = place.system.add("worker", "worker-more")
+    try:
+        worker.start()
+        await asyncio.to_thread(worker.wait_ready)
+        await asyncio.sleep(1)
+        code = await asyncio.to_thread(worker.stop)
+        assert code == 0, worker.log_tail()
+    finally:
+        worker.kill()
+        del place.system.processes[worker.name]
+
+
+async def fill_disk(place: Place, _: random.Random) -> None:
+    """Kafka halts, since its only folder failed; an operator makes room and starts it again."""
+    place.disk.fill(place.kafka.pid)
+    deadline_s = time.monotonic() + HALTED_WITHIN_S
+    while place.kafka.pid:
+        assert time.monotonic() < deadline_s, f"Kafka goes on: {place.kafka.log_tail()}"
+        await asyncio.sleep(0.1)
+    place.disk.free()
+    await asyncio.to_thread(place.kafka.start)
+
+
+async def _kill_server(name: Name, place: Place, _: random.Random) -> None:
+    server: Server = {"kafka": place.kafka, "scylla": place.scylla, "postgres": place.postgres}[name]
+    await asyncio.to_thread(server.kill)
+    await asyncio.to_thread(server.start)
+
+
+async def _misbehave(name: Name, way: Way, for_s: float, place: Place, _: random.Random) -> None:
+    proxy = place.proxies[name]
+    match way:
+        case "cut":
+            await asyncio.to_thread(proxy.cut)
+        case "slow":
+            await asyncio.to_thread(proxy.forward, HALF_SLOW_MS)
+        case "black hole":
+            await asyncio.to_thread(proxy.swallow)
+    try:
+        await asyncio.sleep(for_s)
+    finally:
+        await asyncio.to_thread(proxy.forward)
+
+
+async def _kill_child(process: Process) -> None:
+    ready = len(process.readiness())
+    os.kill(process.pid, signal.SIGKILL)
+    await asyncio.to_thread(process.wait_ready, ready + 1)
