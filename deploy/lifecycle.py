@@ -23,6 +23,8 @@ log = structlog.get_logger("hotbasket.process")
 BACK_STOP_S = 5.0
 """Seconds that a worker or archiver has for its batch and its last commit; what it does not save, the log repeats."""
 
+_SAME_SIGNAL_S = 0.5
+
 
 class Front(NamedTuple):
     """The gateway, its server and the socket that it listens on."""
@@ -90,17 +92,26 @@ async def _told(started: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def _on_signal() -> asyncio.Event:
-    """Gives an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    """Gives an event that SIGTERM and SIGINT set; a second signal, when somebody lost patience, ends it at once.
+
+    Whoever signals a whole process group (a terminal, honcho, systemd) reaches a worker twice, since its supervisor
+    passes the signal on: what comes right behind the first is the same signal.
+    """
     stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    patient_until_s = 0.0
 
     def stop() -> None:
-        if stopping.is_set():
+        nonlocal patient_until_s
+        if not stopping.is_set():
+            patient_until_s = loop.time() + _SAME_SIGNAL_S
+            stopping.set()
+        elif loop.time() > patient_until_s:
             log.warning("stopped at once", reason="second signal")
             os._exit(1)
-        stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop)
     return stopping
 
 

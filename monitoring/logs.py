@@ -43,7 +43,7 @@ def configure(stream: Literal["stdout", "stderr"], *, level: int = logging.INFO)
     structlog.configure(
         processors=[*first, _hide, *written, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(out)
