@@ -92,6 +92,8 @@ class Worker:
         # whoever still has the partition takes it again, and begins anew: what was polled of it meanwhile is too late.
         again = fenced.difference(poll.lost, poll.taken)
         await _together([self._take(number) for number in (*poll.taken, *sorted(again))])
+        if self._partitions:
+            self.ready.set()
         await _together([self._process(batch) for batch in poll.batches if batch.partition not in again])
         self._go_aside()
         self._passivate()
@@ -158,7 +160,6 @@ class Worker:
                 _log.info("partition taken", extra={"partition": number, "token": self._partitions[number].token})
                 self._metrics.takeovers.inc()
                 self._metrics.partitions_owned.set(len(self._partitions))
-                self.ready.set()
                 return
 
     async def _process(self, batch: Batch) -> None:

@@ -154,6 +154,9 @@ async def production(
         for opening in (opening_control, opening_logs):
             if opening.exception() is None:
                 opened.push_async_callback(opening.result().close)
+        errors = [error for opening in (opening_control, opening_logs) if (error := opening.exception()) is not None]
+        if len(errors) > 1 and all(isinstance(error, HotbasketError) for error in errors):
+            raise Refused(*map(str, errors))
         control, logs = opening_control.result(), opening_logs.result()
         partitions = 0 if role == "command" else logs.events.partitions
         stores = await open_stores(

@@ -81,7 +81,7 @@ async def serve_worker(settings: Settings, number: int, ready: Callable[[], None
 
     Args:
         number: among this machine's workers; its name and its metrics port follow from it.
-        ready: called when it has taken its first partition.
+        ready: called when it has taken what it was first given.
 
     Raises:
         Refused: a port is in use, or a setting is missing.
