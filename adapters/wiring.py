@@ -26,6 +26,7 @@ from adapters.sqlite.retention import Retention
 from adapters.sqlite.snapshot_store import SqliteSnapshotStore
 from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.errors import HotbasketError, PortError, Refused
+from domain.ids import Position
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
@@ -226,26 +227,33 @@ async def inspect_servers(settings: Settings, clock: Clock) -> list[Finding]:
     )
     findings = [one for part in found for one in part]
     if all(one.good for one in findings):
-        findings.append(await _log_reaches_snapshots(settings, clock))
+        findings.append(await _log_reaches_snapshots(settings, clock, kafka.events_ends))
     return findings
 
 
-async def _log_reaches_snapshots(settings: Settings, clock: Clock) -> Finding:
+async def _log_reaches_snapshots(
+    settings: Settings, clock: Clock, ends_of: Callable[[Settings], Awaitable[Sequence[Position]]]
+) -> Finding:
     """Looks whether the log reaches as far as the snapshots that were made from it."""
     check = "snapshots"
     try:
-        ports = await production(settings, Metrics(), clock, role="worker")
+        ends = await ends_of(settings)
+        ports = await production(settings, Metrics(), clock, role="command")
         try:
-            for partition in range(ports.events.partitions):
-                newest = await ports.snapshots.newest(partition)
-                if newest is not None:
-                    await ports.events.seek(partition, newest)
+            newest = await asyncio.gather(*(ports.snapshots.newest(number) for number in range(len(ends))))
         finally:
             await ports.close()
     except HotbasketError as error:
-        cure = "put the log's newer backup in place, or empty the tables snapshots, timers and snapshot_heads"
-        return Finding(check, False, str(error), cure)
-    return Finding(check, True, "the log reaches as far as they do")
+        return Finding(check, False, str(error), "look again")
+    beyond = [
+        f"partition {number} ends before {end.epoch}-{end.offset}, and has a snapshot as of {at.epoch}-{at.offset}"
+        for number, (end, at) in enumerate(zip(ends, newest, strict=True))
+        if at is not None and at >= end
+    ]
+    cure = "name the snapshots' own log, or empty the tables snapshots, timers and snapshot_heads"
+    return (
+        Finding(check, False, beyond[0], cure) if beyond else Finding(check, True, "the log reaches as far as they do")
+    )
 
 
 @contextmanager

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from adapters.finding import Finding
 from adapters.kafka.connection import client_options, knock
+from adapters.kafka.event_log import EPOCH
+from adapters.kafka.membership import stop
+from adapters.kafka.reader import lone_consumer
 from adapters.kafka.topics import topics_of
 from adapters.settings import Settings
 from domain.errors import PortError
+from domain.ids import Position
 
 _STEPS = {"address": "kafka reachable", "tls": "kafka encryption", "password": "kafka password"}
 _WATCHED = ("retention.ms", "segment.ms", "min.insync.replicas", "max.message.bytes", "cleanup.policy")
 _DAY_MS = 86_400_000
+_LOOK_S = 5.0
 _FOR_EVER_MS = 365 * _DAY_MS
 _MIGRATE = "run `hotbasket migrate`"
 
@@ -47,6 +54,26 @@ async def inspect(settings: Settings) -> list[Finding]:
     finally:
         await admin.close()
     return findings
+
+
+async def events_ends(settings: Settings) -> Sequence[Position]:
+    """Gives the position behind the last record of each partition of the event log.
+
+    Raises:
+        PortError: Kafka does not say now.
+    """
+    topic = topics_of(settings).events
+    consumer = lone_consumer(settings)
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            await consumer.start()
+            numbers = await consumer._client._wait_on_metadata(topic)
+            ends = await consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)])
+    except (KafkaError, TimeoutError) as error:
+        raise PortError(f"{topic} does not say where it ends: {error!r}", retriable=True) from error
+    finally:
+        await stop(consumer)
+    return [Position(EPOCH, ends[one]) for one in sorted(ends)]
 
 
 def _counts(topics: Mapping[str, Any], settings: Settings) -> list[Finding]:
