@@ -6,6 +6,7 @@ starts it under the same member id, so that nobody else is rebalanced. It has no
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -96,8 +97,7 @@ class Supervisor:
         if self._stop_s is None:
             self._stop_s = time.monotonic() + _STOP_S
         for child in self._children:
-            if child.pid:
-                os.kill(child.pid, signal.SIGTERM)
+            _signal(child.pid, signal.SIGTERM)
 
     def _reap(self) -> None:
         """Takes notice of children that ended; one that was only stopped (SIGSTOP) is none of them."""
@@ -111,7 +111,7 @@ class Supervisor:
             for child in self._children:
                 if child.pid:
                     log.warning("killed", name=self._name, number=child.number, pid=child.pid, after_s=_STOP_S)
-                    os.kill(child.pid, signal.SIGKILL)
+                    _signal(child.pid, signal.SIGKILL)
 
     def _ended(self, child: _Child, code: int) -> None:
         """Decides when the next one starts, or that there is none."""
@@ -150,6 +150,9 @@ class Supervisor:
         os.close(write)
         child.pid, child.says = pid, read
         self._selector.register(read, selectors.EVENT_READ, child)
+        if self._stop_s is not None:
+            # The signal came while it was being forked.
+            _signal(pid, signal.SIGTERM)
 
     def _be_child(self, number: int, says: int) -> NoReturn:
         """Serves in the forked process; never comes back into the supervisor's code."""
@@ -191,6 +194,13 @@ class Supervisor:
         if self._stop_s is not None:
             due.append(self._stop_s)
         return max(0.0, min(due) - time.monotonic()) if due else None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Signals a child, if there is one and it was not reaped this very moment."""
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _read(descriptor: int) -> bytes:
