@@ -70,7 +70,8 @@ class Gateway:
         subscriptions = Subscriptions(keys, settings, stores.clock)
         wait_for = WaitFor(stores, waits, recent, subscriptions, settings)
         collect = Collect(stores, self._doorkeeper, bodies, self._deadlines, wait_for, Tally(stores.metrics), settings)
-        deliver = Deliver(stores, self._doorkeeper, subscriptions, self._streams, recent, waits, settings)
+        is_current = self._follower.is_current
+        deliver = Deliver(stores, self._doorkeeper, subscriptions, self._streams, recent, waits, is_current, settings)
         server_side = ServerSide(stores, self._doorkeeper, bodies, subscriptions)
         health = Health(stores.events, self._why_not_ready)
         stores.metrics.gateway_ready.set_function(lambda: float(self._why_not_ready() is None))

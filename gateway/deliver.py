@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -54,6 +55,7 @@ class Deliver:
         streams: the register of open streams.
         recent: what pages were told lately.
         waits: knows how far the log is processed.
+        is_current: tells whether this gateway has followed all that a partition of the log holds.
         settings: the period of comments.
     """
 
@@ -65,6 +67,7 @@ class Deliver:
         streams: Streams,
         recent: Recent,
         waits: Waits,
+        is_current: Callable[[int], Awaitable[bool]],
         settings: Settings,
     ) -> None:
         self._stores = stores
@@ -73,6 +76,7 @@ class Deliver:
         self._streams = streams
         self._recent = recent
         self._waits = waits
+        self._is_current = is_current
         self._comment_s = settings.stream_comment_s
 
     async def get(self, scope: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
@@ -146,7 +150,8 @@ class Deliver:
         """Reads where the page left off.
 
         A position behind the end of the log is of another log, like one that was deleted: the page knows nothing. But
-        another gateway may have told the page what this one is only about to read, so it waits a moment first.
+        another gateway may have told the page what this one is only about to read, so it waits a moment first; and
+        while the log can't be read to its end nobody knows better than the page.
         """
         place = read_place(last)
         if place is None:
@@ -154,6 +159,8 @@ class Deliver:
         partition = bucket(stream.key.shopper) % self._stores.events.partitions
         if place[0] > self._waits.through(partition):
             await self._waits.until_processed([LogPlace(partition, place[0])], _BEHIND_S)
+        if place[0] <= self._waits.through(partition) or not await self._is_current(partition):
+            return place
         return place if place[0] <= self._waits.through(partition) else None
 
 

@@ -21,6 +21,7 @@ from gateway.wire import Delivery
 
 _log = logging.getLogger("hotbasket.gateway")
 _PAUSE_S: Final = 0.2
+_SAYS_WITHIN_S: Final = 2.0
 
 
 class _Partition:
@@ -65,6 +66,16 @@ class Follower:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def is_current(self, number: int) -> bool:
+        """Tells whether all that the log holds of a partition now was followed; False while the log does not say."""
+        part = self._partitions.get(number)
+        try:
+            async with asyncio.timeout(_SAYS_WITHIN_S):
+                end = await self._stores.experiences.end(number)
+        except (PortError, TimeoutError):
+            return False
+        return part is not None and part.offset >= end
 
     async def _run(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from domain.errors import PortError
 from domain.shopper import decode
 from domain.tree_faults import read_trees
 from tests.gateway.conftest import Stand
@@ -198,6 +199,18 @@ async def test_an_unknown_position_is_none(served: Served, position: str) -> Non
     await processed(served, {"events": [added("pasta")]})
     async with listening(served.address, served.token, position) as page:
         assert "sauce" == (await page.experience())["node_id"]
+
+
+async def test_a_position_that_cannot_be_judged_is_believed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the log does not say where it ends, a page may know more from another gateway: nothing is told again."""
+    await processed(served, {"events": [added("pasta")]})
+
+    async def away(_: int) -> int:
+        raise PortError("the log can't be read now", retriable=True)
+
+    monkeypatch.setattr(served.standing.ports.experiences, "end", away)
+    async with listening(served.address, served.token, "1-999999999-0") as page:
+        await is_silent(page)
 
 
 async def test_a_withdrawal_reaches_a_page_that_was_away(served: Served) -> None:

@@ -90,6 +90,8 @@ class Process:
 
     def readiness(self) -> list[dict[str, Any]]:
         """Gives the lines in which it said that it is ready, one a start."""
+        if not self.log.exists():
+            return []
         return [line for line in self.lines() if line["event"] == _READY[self.kind]]
 
     def wait_ready(self, times: int = 1) -> None:
@@ -206,7 +208,7 @@ class System:
     def start(self) -> None:
         """Starts what does not run, and waits until all are ready."""
         starting = [one for one in self.processes.values() if not one.is_running]
-        before = {one.name: len(one.readiness()) if one.log.exists() else 0 for one in starting}
+        before = {one.name: len(one.readiness()) for one in starting}
         for one in starting:
             one.start()
         for one in starting:

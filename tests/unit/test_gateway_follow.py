@@ -9,6 +9,7 @@ from uuid import UUID
 
 from adapters.clock import SystemClock
 from adapters.settings import Settings
+from domain.errors import PortError
 from domain.ids import BEGINNING, Position, ShopperKey
 from domain.ports.event_log import Committed
 from domain.ports.experience_log import Entry
@@ -166,3 +167,34 @@ async def test_what_was_delivered_is_remembered() -> None:
     assert page is not None
     assert {"main": "x-1"} == {slot: delivery.experience_id for slot, delivery in page.slots.items()}
     assert ["x-0"] == [one.experience_id for one in recent.triggered(ShopperKey("r-1", SHOPPER), [UUID(int=0)], 0)]
+
+
+async def test_it_is_current_only_when_the_log_says_so() -> None:
+    """A log that is away, or that holds more, leaves open whether a page knows more than this gateway."""
+
+    class Away(Tape):
+        """A log that stops answering."""
+
+        is_away = False
+
+        async def end(self, number: int) -> int:
+            """The last offset, or no answer."""
+            if self.is_away:
+                raise PortError("the log can't be read now", retriable=True)
+            return await super().end(number)
+
+    tape: Any = Away((owner(), decided(0, 0), progress(0, 0)), None)
+    metrics, clock, nobody = Metrics(), SystemClock(), None
+    stores = Stores(tape, tape, nobody, nobody, nobody, clock, metrics)  # type: ignore[arg-type]  # only followed
+    follower = Follower(stores, Recent(Settings(), clock, metrics), Waits(), lambda _: None)
+    assert not await follower.is_current(0)
+    follower.start()
+    async with asyncio.timeout(10):
+        await tape.played.wait()
+    assert await follower.is_current(0)
+    tape.is_away = True
+    assert not await follower.is_current(0)
+    tape.is_away = False
+    tape.entries.append(Entry(0, 3, progress(0, 0)))
+    assert not await follower.is_current(0)
+    await follower.stop()

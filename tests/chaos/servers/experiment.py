@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
         slowest_s: the longest that any request or probe waited for its answer since the fault.
         slowest_before_s: the same in the calm before it: what the machine takes anyway.
         refusals: requests that were answered with 503.
-        owners: how often partitions were taken.
+        owners: how often partitions were taken; the first of each was before.
         ignored: records of owners that were not the newest any more: what a zombie said.
         unready: probes that were answered with 503.
     """

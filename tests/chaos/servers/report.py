@@ -73,4 +73,7 @@ themselves, a Java process each, are the largest part of most. *Longest without*
 to the end of the load; *p99 during* is of the events that were due between the fault and its repair, retries and
 waiting included; *slowest answer* is the longest that any single request waited, whatever it was answered. Where the
 log can't be written to, that is 503 with `Retry-After`; a gateway gives up after a second.
+
+Not tried here: what more than one broker and one node add. Replication is Kafka's and ScyllaDB's own; here each server
+is the only one of its kind, so that its absence is felt.
 """

@@ -26,9 +26,11 @@ async def test_nothing_is_lost_or_shown_twice(place: Place, outcomes: Outcomes, 
     assert [] == faults[:20], f"seed {SEED}, {len(faults)} faults"
     assert (0, 0) == (outcome.lost, outcome.twice)
     assert outcome.slowest_s <= ANSWERED_WITHIN_S + outcome.slowest_before_s
+    # In what follows: otherwise nothing was at stake.
+    if case.moves:
+        assert outcome.owners > place.system.partitions
     if case.spares_log:
         assert outcome.without_ack_s < OUTAGE_S
     if case.stops_log:
-        # Otherwise nothing was at stake.
         assert outcome.refusals > 0
         assert outcome.unready > 0
