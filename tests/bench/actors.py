@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import random
-import resource
 import time
 from hashlib import sha256
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -15,11 +13,12 @@ import msgspec
 
 from actors.messages import Item, Loaded
 from actors.residents import Residents
-from domain.ids import Position, ShopperKey
+from domain.ids import Position, ShopperKey, bucket
 from domain.ports.tree_store import StoredTree
 from domain.records import Record
 from domain.tree import encode as encode_tree
 from domain.tree_faults import read_tree
+from tests.bench.measured import resident_bytes
 from tests.story import RETAILER, record
 
 BRANCHES = 13
@@ -111,9 +110,22 @@ def _process(members: Residents, items: list[Item]) -> None:
         members.process(0, items[start : start + BATCH], {}, 1, 0.0)
 
 
-def resident_bytes() -> int:
-    """Gives this process's resident memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def residents_in(count: int, partitions: int) -> float:
+    """Gives the bytes of a resident in a worker that owns so many partitions, each shopper with a tree of its own."""
+    members = [Residents(partitions) for _ in range(partitions)]
+    template = some_events(ACTIVATED_AT_ONCE, ACTIVATED_AT_ONCE)
+    blob = forty_nodes()
+    before = resident_bytes()
+    for first in range(0, count, ACTIVATED_AT_ONCE):
+        split: dict[int, list[Item]] = {}
+        for number, item in enumerate(template):
+            name = _name(first + number)
+            told = Item(_of_shopper(item.record, name), item.position)
+            split.setdefault(bucket(name) % partitions, []).append(told)
+        for partition, items in split.items():
+            loaded = {item.record.key: Loaded(None, StoredTree(1, bytes(bytearray(blob)))) for item in items}
+            members[partition].process(0, items, loaded, 1, 0.0)
+    return (resident_bytes() - before) / count
 
 
 def residents(count: int, churns: int = 10) -> dict[str, float]:

@@ -8,6 +8,7 @@ import cProfile
 import gc
 import json
 import pstats
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, MutableMapping
@@ -17,8 +18,8 @@ from typing import Any
 import uvloop
 
 from adapters.clock import SystemClock
-from adapters.settings import load_settings
-from adapters.wiring import embedded
+from adapters.settings import Settings, load_settings
+from adapters.wiring import Ports, embedded, production
 from gateway.app import Gateway
 from gateway.stores import Keys, Stores
 from monitoring.metrics import Metrics
@@ -30,11 +31,22 @@ CONNECTIONS = 64
 Message = MutableMapping[str, Any]
 
 
-async def profiled(data: Path) -> pstats.Stats:
-    """Gives the profile of many single-event requests, 64 at a time, each durable before its answer."""
+async def on_files(data: Path) -> pstats.Stats:
+    """Gives the gateway's profile on the embedded log."""
     write_key, _ = with_forty_nodes(data)
     settings, metrics, clock = load_settings(rate_events_per_s=10**6), Metrics(), SystemClock()
-    ports = embedded(data, settings, metrics, clock)
+    return await _profiled(embedded(data, settings, metrics, clock), write_key, settings, metrics)
+
+
+async def on_servers(write_key: str) -> pstats.Stats:
+    """Gives the gateway's profile on Kafka, what its producer does on the same event loop included."""
+    settings, metrics, clock = load_settings(), Metrics(), SystemClock()
+    return await _profiled(await production(settings, metrics, clock, role="gateway"), write_key, settings, metrics)
+
+
+async def _profiled(ports: Ports, write_key: str, settings: Settings, metrics: Metrics) -> pstats.Stats:
+    """Gives the profile of many single-event requests, 64 at a time, each durable before its answer."""
+    clock = SystemClock()
     stores = Stores(ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics)
     gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings)
     await gateway.start()
@@ -90,15 +102,20 @@ def _name(file: str, function: str) -> str:
     if file == "~":
         return function.replace("built-in method ", "").strip("<>{}")
     path = Path(file)
+    if "site-packages" in path.parts:
+        return path.parts[path.parts.index("site-packages") + 1]
     if path.is_relative_to(CHECKOUT):
         return str(path.relative_to(CHECKOUT))
     return path.name if path.parent.name == "python3" else f"{path.parent.name}/{path.name}"
 
 
 def main() -> None:
-    """Prints the shares as JSON."""
+    """Prints the shares as JSON: of the embedded gateway, or with a write key, of one on the settings' servers."""
+    if len(sys.argv) > 1:
+        print(json.dumps(shares(uvloop.run(on_servers(sys.argv[1])))))
+        return
     with tempfile.TemporaryDirectory() as data:
-        print(json.dumps(shares(uvloop.run(profiled(Path(data))))))
+        print(json.dumps(shares(uvloop.run(on_files(Path(data))))))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from tests.bench.events import Events
+from tests.bench.measured import Usage
 
 
 @dataclass
@@ -84,8 +85,12 @@ def _content_length(head: bytes) -> int:
     return int(lower[at + 15 : end if end > 0 else len(lower)])
 
 
-async def saturate(url: str, key: str, connections: int, seconds: float) -> dict[str, float]:
-    """Gives answers a second and latency percentiles of a closed loop over `connections`."""
+async def saturate(url: str, key: str, connections: int, seconds: float, pid: int | None = None) -> dict[str, float]:
+    """Gives answers a second and latency percentiles of a closed loop over `connections`.
+
+    Args:
+        pid: of the server; with it, `per_cpu_s` says how many answers it gave in each of its CPU seconds.
+    """
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
     loop = asyncio.get_running_loop()
@@ -95,16 +100,18 @@ async def saturate(url: str, key: str, connections: int, seconds: float) -> dict
         (await loop.create_connection(lambda: Connection(events, counts), host, port))[1] for _ in range(connections)
     ]
     await asyncio.sleep(seconds / 5)
-    before, start_s = counts.answers, time.perf_counter()
+    before = counts.answers
     counts.latencies_s.clear()
-    await asyncio.sleep(seconds)
-    answered, took_s = counts.answers - before, time.perf_counter() - start_s
+    with Usage({"server": pid} if pid else {}) as used:
+        await asyncio.sleep(seconds)
+    answered = counts.answers - before
     for connection in made:
         connection.close()
     await asyncio.wait([connection.closed for connection in made], timeout=5)
     if counts.refused:
         raise SystemExit(f"{counts.refused} requests were not answered 200")
-    return {"per_s": answered / took_s, **percentiles_ms(counts.latencies_s)}
+    per_cpu_s = {"per_cpu_s": answered / used.cpu_s["server"]} if pid else {}
+    return {"per_s": answered / used.wall_s, **per_cpu_s, **percentiles_ms(counts.latencies_s)}
 
 
 def percentiles_ms(latencies_s: list[float]) -> dict[str, float]:
@@ -124,9 +131,11 @@ def main() -> None:
     parser.add_argument("key")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--pid", type=int, help="of the server, to count by its CPU seconds too")
     options = parser.parse_args()
+    run = saturate(options.url, options.key, options.connections, options.seconds, options.pid)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(saturate(options.url, options.key, options.connections, options.seconds))))
+        print(json.dumps(runner.run(run)))
 
 
 if __name__ == "__main__":

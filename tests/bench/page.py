@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.bench import page_servers
+from tests.bench.results import Sections
+from tests.bench.tables import table
 
-def machine() -> dict[str, str]:
-    """Gives what the figures depend on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
-    return {
-        "processor": f"{model}, {os.cpu_count()} cores",
-        "memory": f"{memory_kib / 2**20:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "server": f"uvicorn {version('uvicorn')}, uvloop {version('uvloop')}, httptools {version('httptools')}",
-        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
-    }
+_HEAD = """\
+# Benchmarks
+
+Written by `make bench` from [benchmarks.json](benchmarks.json), section by section: in each, the yardstick was measured
+in turns with what is measured. Compare the ratios, not the rates: machines differ, and this one is shared.
+"""
 
 
-def render(figures: dict[str, Any]) -> str:
-    """Gives the page as Markdown."""
-    parts = [
-        "# Benchmarks\n\nWritten by `make bench`: every figure below comes from one run on one machine, the yardstick"
-        " in turns with what is\nmeasured. Compare the ratios, not the rates: machines differ, and this one is shared."
-        "\n\n" + _table(("machine", ""), [(name, value) for name, value in figures["machine"].items()]),
-        _summary(figures),
-        _throughput(figures["throughput"]),
-        _live_path(figures["live_path"]),
-        _memory(figures["residents"]),
-        _profile(figures["profile"]),
-    ]
+def render(sections: Sections) -> str:
+    """Gives the page as Markdown; what was not measured yet is left out."""
+    figures = {name: section["figures"] for name, section in sections.items()}
+    parts = [_HEAD, _machines(sections), _summary(figures)]
+    parts += [show(figures[name]) for name, show in _EMBEDDED.items() if name in figures]
+    parts += page_servers.render(figures)
     return "\n".join(parts)
 
 
-def _summary(figures: dict[str, Any]) -> str:
-    ratio, actors, residents = figures["throughput"]["ratio"], figures["actors"], figures["residents"]
-    top = figures["live_path"][-1]
-    starting = figures["starting"]
-    rows = [
+def _machines(sections: Sections) -> str:
+    """Gives where and when each section was measured, sections of the same place and day together."""
+    places: dict[tuple[str, ...], list[str]] = {}
+    for name, section in sections.items():
+        machine = section["machine"]
+        what = f"{machine['processor']}, {machine['memory']}", machine["system"], machine["server"]
+        places.setdefault((section["measured"], *what), []).append(name)
+    rows = [(*place, ", ".join(f"`{name}`" for name in names)) for place, names in sorted(places.items(), reverse=True)]
+    return table(("measured", "machine", "system", "server", "sections"), rows)
+
+
+def _summary(figures: Mapping[str, Any]) -> str:
+    rows = [row for name, give in _TARGETS.items() if name in figures for row in give(figures[name])]
+    rows += page_servers.targets(figures)
+    shown = [(what, target, reached, "yes" if met else "**no**") for what, target, reached, met in rows]
+    return "## Targets\n\n" + table(("what", "target", "reached", "met"), shown)
+
+
+Target = tuple[str, str, str, bool]
+
+
+def _of_throughput(figures: dict[str, Any]) -> list[Target]:
+    ratio = figures["ratio"]
+    return [
         (
             "`POST /v1/events`, gateway alone, of the no-op",
             "≥ 60 %",
@@ -52,41 +57,60 @@ def _summary(figures: dict[str, Any]) -> str:
             ratio["gateway"] >= 0.6,
         ),
         ("`POST /v1/events`, `run`, actors included", "≥ 50 %", f"{ratio['run']:.0%}", ratio["run"] >= 0.5),
-        (
-            "fold and decide in an actor, 40-node tree",
-            "≥ 50,000/s",
-            f"{actors['per_s']:,.0f}/s",
-            actors["per_s"] >= 5e4,
-        ),
+    ]
+
+
+def _of_actors(figures: dict[str, Any]) -> list[Target]:
+    rate = figures["per_s"]
+    return [("fold and decide in an actor, 40-node tree", "≥ 50,000/s", f"{rate:,.0f}/s", rate >= 5e4)]
+
+
+def _of_live_path(runs: list[dict[str, Any]]) -> list[Target]:
+    top = runs[-1]
+    p95_ms, p99_ms = top["experience"]["p95_ms"], top["experience"]["p99_ms"]
+    return [
         (
             f"event → experience on the stream, {top['offered_per_s']:,.0f}/s open loop",
             "p95 ≤ 50 ms, p99 ≤ 120 ms",
-            f"p95 {top['experience']['p95_ms']:.1f}, p99 {top['experience']['p99_ms']:.1f} ms",
-            top["experience"]["p95_ms"] <= 50 and top["experience"]["p99_ms"] <= 120,
-        ),
+            f"p95 {p95_ms:.1f}, p99 {p99_ms:.1f} ms",
+            p95_ms <= 50 and p99_ms <= 120,
+        )
+    ]
+
+
+def _of_residents(figures: dict[str, Any]) -> list[Target]:
+    return [
         (
-            f"{residents['residents']:,.0f} residents, own trees of {residents['tree_bytes'] / 1024:.1f} KiB",
+            f"{figures['residents']:,.0f} residents, own trees of {figures['tree_bytes'] / 1024:.1f} KiB",
             "≤ 8 GiB for a million",
-            f"{residents['gib']:.1f} GiB",
-            residents["bytes_each"] * 1e6 <= 8 * 2**30,
+            f"{figures['gib']:.1f} GiB",
+            figures["bytes_each"] * 1e6 <= 8 * 2**30,
         ),
         (
             "longest pause of the worker while they come",
             "≤ 20 ms",
-            f"{residents['longest_pause_ms']:.0f} ms",
-            residents["longest_pause_ms"] <= 20,
+            f"{figures['longest_pause_ms']:.0f} ms",
+            figures["longest_pause_ms"] <= 20,
         ),
-        (
-            "memory after 10 × churn",
-            "flat",
-            f"{residents['churn_growth']:+.1%}",
-            residents["churn_growth"] < 0.02,
-        ),
-        ("start to ready", "≤ 2 s", f"{starting['fresh_s']:.2f} s", starting["fresh_s"] <= 2),
-        ("killed and restarted to ready", "≤ 1 s", f"{starting['after_kill_s']:.2f} s", starting["after_kill_s"] <= 1),
+        ("memory after 10 × churn", "flat", f"{figures['churn_growth']:+.1%}", figures["churn_growth"] < 0.02),
     ]
-    shown = [(what, target, reached, "yes" if met else "**no**") for what, target, reached, met in rows]
-    return "## Targets\n\n" + _table(("what", "target", "reached", "met"), shown)
+
+
+def _of_starting(figures: dict[str, Any]) -> list[Target]:
+    fresh_s, killed_s = figures["fresh_s"], figures["after_kill_s"]
+    return [
+        ("start to ready", "≤ 2 s", f"{fresh_s:.2f} s", fresh_s <= 2),
+        ("killed and restarted to ready", "≤ 1 s", f"{killed_s:.2f} s", killed_s <= 1),
+    ]
+
+
+_TARGETS: Mapping[str, Callable[[Any], list[Target]]] = {
+    "throughput": _of_throughput,
+    "actors": _of_actors,
+    "live_path": _of_live_path,
+    "residents": _of_residents,
+    "starting": _of_starting,
+}
 
 
 def _throughput(figures: dict[str, Any]) -> str:
@@ -103,7 +127,7 @@ def _throughput(figures: dict[str, Any]) -> str:
     return (
         "## Events a second on one core\n\nSingle events, each durable in the embedded log before its answer, 64"
         " connections; the server on one core, its load on\nanother. Median over the rounds; ratios are taken round by"
-        " round.\n\n" + _table(("server", "answers/s", "of the no-op", "p50 ms", "p99 ms"), rows)
+        " round.\n\n" + table(("server", "answers/s", "of the no-op", "p50 ms", "p99 ms"), rows)
     )
 
 
@@ -120,28 +144,37 @@ def _live_path(runs: list[dict[str, Any]]) -> str:
     head = ("events/s offered", "experiences", "p50", "p95", "p99", "max", "p95 of the answer")
     return (
         "## Event to experience\n\nMilliseconds from the intended send time of an event to its experience on the"
-        " shopper's stream: open loop, 200 streams,\nevery event brings one.\n\n" + _table(head, rows)
+        " shopper's stream: open loop, 200 streams,\nevery event brings one.\n\n" + table(head, rows)
     )
 
 
 def _memory(figures: dict[str, float]) -> str:
+    spread = ""
+    if "bytes_each_64" in figures:
+        spread = (
+            f"\nA worker that owns 64 partitions keeps a resident in {figures['bytes_each_64']:,.0f} bytes, one that"
+            f" owns a single one in {figures['bytes_each_1']:,.0f}: a partition's own tables weigh little.\n"
+        )
     return (
         "## Residents\n\n"
         f"{figures['residents']:,.0f} shoppers in memory, each with a tree of its own of"
         f" {figures['tree_bytes']:,.0f} bytes and one event: {figures['bytes_each']:,.0f} bytes each, tree included."
         f"\nBringing 100 of them into memory takes {figures['median_pause_ms']:.1f} ms (median) and at most"
-        f" {figures['longest_pause_ms']:.1f} ms of CPU time, garbage collections included.\n"
+        f" {figures['longest_pause_ms']:.1f} ms of CPU time, garbage collections included.\n{spread}"
     )
 
 
 def _profile(rows: list[tuple[str, float]]) -> str:
     return (
-        "## Where the time goes\n\nThe gateway's own share of a single-event request (no server, no socket), under a"
-        " profiler, by file or built-in function.\n\n"
-        + _table(("where", "share"), [(f"`{name}`", f"{share:.1%}") for name, share in rows])
+        "## Where the time goes\n\nThe gateway's own share of a single-event request on the embedded log (no server,"
+        " no socket), under a profiler, by file\nor built-in function.\n\n"
+        + table(("where", "share"), [(f"`{name}`", f"{share:.1%}") for name, share in rows])
     )
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+_EMBEDDED: Mapping[str, Callable[[Any], str]] = {
+    "throughput": _throughput,
+    "live_path": _live_path,
+    "residents": _memory,
+    "profile": _profile,
+}

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def command(*arguments: str, core: int | None = None, **environment: str) -> subprocess.Popen[bytes]:
-    """Starts a Python module of this checkout, on one core if asked."""
+def command(
+    *arguments: str,
+    core: int | None = None,
+    quiet: bool = True,
+    variables: Mapping[str, str] | None = None,
+    **environment: str,
+) -> subprocess.Popen[bytes]:
+    """Starts a Python module of this checkout, on one core if asked; a quiet one's stderr is thrown away."""
 
     def pin() -> None:
         if core is not None:
@@ -64,8 +70,8 @@ def command(*arguments: str, core: int | None = None, **environment: str) -> sub
         [sys.executable, "-m", *arguments],
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        stderr=subprocess.DEVNULL if quiet else None,
+        env={**os.environ, **(variables or {}), **environment},
         preexec_fn=pin,  # noqa: PLW1509 - no thread runs yet in a benchmark's parent
     )
 
@@ -85,12 +91,17 @@ def with_forty_nodes(data: Path) -> tuple[str, str]:
 
 
 def with_tension(data: Path) -> tuple[str, str]:
-    """Makes a retailer whose default tree opens a basket tension at once: every addition brings an experience."""
+    """Makes a retailer with the default tree of `tension_json`."""
+    return _retailer(data, tension_json())
+
+
+def tension_json() -> dict[str, Any]:
+    """Gives a tree that opens a basket tension at once: every addition brings an experience."""
     content = {"threshold_minor": 10**12, "reward": {"type": "amount", "value_minor": 500}}
     shown = {"slot": "banner", "kind": "basket_tension", "ttl_s": 86_400, "content": content}
     added = {"kind": "basket_lines", "at_least": 1}
     nodes = {"start": {"edges": [{"to": "open", "when": added}]}, "open": {"experiences": [shown]}}
-    return _retailer(data, {"schema_version": 1, "shopper": "default", "root": "start", "nodes": nodes})
+    return {"schema_version": 1, "shopper": "default", "root": "start", "nodes": nodes}
 
 
 def _retailer(data: Path, tree: dict[str, Any]) -> tuple[str, str]:
@@ -149,9 +160,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def load(module: str, *arguments: str) -> dict[str, Any]:
-    """Runs a load generator on its own core and gives its figures."""
-    generator = command(module, *arguments, core=cores()[1])
+def load(
+    module: str, *arguments: str, core: int | None = None, variables: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Runs a load generator on its own core, or the one named, and gives its figures."""
+    generator = command(module, *arguments, core=cores()[1] if core is None else core, quiet=False, variables=variables)
     output, _ = generator.communicate()
     if generator.returncode != 0:
         raise SystemExit(f"{module} ended with {generator.returncode}: {output.decode()[:500]}")
