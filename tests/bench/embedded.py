@@ -68,7 +68,7 @@ def actors() -> dict[str, Any]:
 def residents(count: int) -> dict[str, Any]:
     """Memory and pauses of many residents, and what a resident weighs in a worker with 1 and with 64 partitions."""
     figures = load("tests.bench.inside", "residents", str(count))
-    few = str(min(count, 200_000))
+    few = str(min(count, 100_000))
     for partitions in (1, 64):
         spread = load("tests.bench.inside", "spread", few, "--partitions", str(partitions))
         figures[f"bytes_each_{partitions}"] = spread["bytes_each"]
