@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from typing import Any
 
@@ -51,6 +52,10 @@ class ShopperActor(Actor):  # type: ignore[misc]  # thespian is untyped
                 self.send(sender, Shown(resident.key, resident.state, message.timer_only))
         elif type(message) is Forget:
             self._resident = None
+
+
+# The actor system asks for it twice each time it makes one; working it out anew takes ten times what making one does.
+ShopperActor.__init__.__signature__ = inspect.Signature()  # type: ignore[attr-defined]  # a function takes attributes
 
 
 class Resident:

@@ -51,6 +51,7 @@ class Worker:
         self._saving: asyncio.Task[None] | None = None
         self._aside: dict[str, asyncio.Task[None]] = {}
         self._in_hand: dict[int, int] = {}
+        self._stop: asyncio.Future[bool]
         self._checkpointed_s = stores.clock.monotonic_s()
         self._metrics.lag_s.set_function(self._lag_s)
         self._metrics.checkpoint_age_s.set_function(lambda: stores.clock.monotonic_s() - self._checkpointed_s)
@@ -66,12 +67,13 @@ class Worker:
         Raises:
             PortError: not retriable: what is stored can't be worked with, and why.
         """
+        self._stop = asyncio.ensure_future(self._stopping.wait())
         try:
             while not self._stopping.is_set():
                 await self._turn()
             await self._finish()
         finally:
-            left = [task for task in (self._saving, *self._aside.values()) if task is not None]
+            left = [task for task in (self._stop, self._saving, *self._aside.values()) if task is not None]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
@@ -94,7 +96,7 @@ class Worker:
         await _together([self._take(number) for number in (*poll.taken, *sorted(again))])
         if self._partitions:
             self.ready.set()
-        await _together([self._process(batch) for batch in poll.batches if batch.partition not in again])
+        await self._process([batch for batch in poll.batches if batch.partition not in again])
         self._go_aside()
         self._passivate()
         await self._checkpoint_when_due()
@@ -162,32 +164,54 @@ class Worker:
                 self._metrics.partitions_owned.set(len(self._partitions))
                 return
 
-    async def _process(self, batch: Batch) -> None:
-        partition = self._partitions.get(batch.partition)
-        if partition is None:
+    async def _process(self, batches: Sequence[Batch]) -> None:
+        """Processes what was polled: partitions side by side, the batches of each in their order."""
+        by_partition: dict[int, list[Batch]] = {}
+        for batch in batches:
+            if batch.partition in self._partitions:
+                by_partition.setdefault(batch.partition, []).append(batch)
+        if not by_partition:
             return
-        self._in_hand[batch.partition] = getattr(batch.records[0], "received_at_ms", self._stores.clock.now_ms())
-        work = asyncio.ensure_future(partition.process(batch))
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        now_ms = self._stores.clock.now_ms()
+        self._in_hand = {
+            number: getattr(some[0].records[0], "received_at_ms", now_ms) for number, some in by_partition.items()
+        }
+        works = {
+            number: asyncio.ensure_future(self._process_in_order(self._partitions[number], some))
+            for number, some in by_partition.items()
+        }
+        done = asyncio.gather(*works.values(), return_exceptions=True)
         try:
-            await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                # Stopping while a store fails: give it one more moment, then leave the batch to the next owner.
-                await asyncio.wait((work,), timeout=self._settings.checkpoint_s)
-            if not work.done():
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
-                return
-            results: Results = work.result()
-        except Fenced as error:
-            _log.warning("partition lost", extra={"partition": batch.partition, "detail": str(error)})
-            self._drop(batch.partition)
-            self._fenced.add(batch.partition)
-            return
+            await asyncio.wait((done, self._stop), return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
+                # Stopping while a store fails: give it one more moment, then leave the batches to the next owner.
+                await asyncio.wait((done,), timeout=self._settings.checkpoint_s)
         finally:
-            stopping.cancel()
-            del self._in_hand[batch.partition]
-        self._timers.arm(results.armed)
+            self._in_hand = {}
+            for work in works.values():
+                work.cancel()
+            await asyncio.gather(*works.values(), return_exceptions=True)
+        for number, work in works.items():
+            if not work.cancelled():
+                self._take_down(number, work)
+
+    async def _process_in_order(self, partition: Partition, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            results: Results = await partition.process(batch)
+            self._timers.arm(results.armed)
+
+    def _take_down(self, number: int, work: asyncio.Task[None]) -> None:
+        """Notes how a partition's batches ended.
+
+        Raises:
+            PortError: not retriable.
+        """
+        try:
+            work.result()
+        except Fenced as error:
+            _log.warning("partition lost", extra={"partition": number, "detail": str(error)})
+            self._drop(number)
+            self._fenced.add(number)
 
     def _lag_s(self) -> float:
         """Gives the age of the oldest event in hand; read by whoever scrapes the metrics."""

@@ -26,6 +26,8 @@ from monitoring.metrics import ArchiverMetrics
 
 _log = logging.getLogger("hotbasket.archiver")
 _POLL_WAIT_S = 0.2
+_PUBLISHED_EVERY_MS = 10_000
+"""A watermark that has grown by less is not worth a write: days are closed by it."""
 _SETTLED_MS = 60_000
 """An event is stamped before it is appended: after this long nobody can still be appending what was received then."""
 
@@ -49,7 +51,15 @@ class _Partition:
         storing_ms: received_at of the oldest event that is being stored now.
     """
 
-    __slots__ = ("committed", "is_at_end", "received_at_ms", "storing_ms", "through", "watermark_ms")
+    __slots__ = (
+        "committed",
+        "is_at_end",
+        "published_ms",
+        "received_at_ms",
+        "storing_ms",
+        "through",
+        "watermark_ms",
+    )
 
     def __init__(self, committed: Committed | None) -> None:
         self.committed = committed
@@ -57,7 +67,7 @@ class _Partition:
         self.received_at_ms = 0
         self.storing_ms: int | None = None
         self.is_at_end = False
-        self.watermark_ms = 0
+        self.watermark_ms = self.published_ms = 0
 
 
 class Archiver:
@@ -174,8 +184,9 @@ class Archiver:
             if committed != partition.committed and partition.through != BEGINNING:
                 await self._stores.events.commit(number, committed)
                 partition.committed = committed
-            if partition.watermark_ms > 0:
+            if partition.watermark_ms - partition.published_ms >= _PUBLISHED_EVERY_MS:
                 await self._stores.archive.publish(number, partition.watermark_ms)
+                partition.published_ms = partition.watermark_ms
         except Fenced:
             _log.info("partition moved before its commit", extra={"partition": number})
         except PortError as error:
