@@ -14,8 +14,8 @@ from msgspec import Struct, structs
 
 from domain.conditions import Condition, Facts, explain
 from domain.experiences import Experience, Kind, Withdrawal
-from domain.fold import Applied
-from domain.ids import experience_id
+from domain.fold import Applied, was_seen
+from domain.ids import experience_id, idle_event_id
 from domain.records import SCHEMA_VERSION, Decided, Decision, Record, Why
 from domain.shopper import DECISIONS_KEPT, SLOTS_MAX, Shopper, Slot, Timer
 from domain.tree import Node, NodeExperience, Tree
@@ -75,13 +75,13 @@ def decide(applied: Applied, record: Record, tree: Tree | None, token: int) -> t
     """
     state = applied.state
     emitted: tuple[Decision, ...] = ()
-    generation, walked_from, node_id, idle_s = 0, "", "", 0
+    generation, walked_from, node_id = 0, "", ""
+    last: Node | None = None
     if tree is not None:
         start = tree.node(find_start(applied, tree))
         walk = take_walk(tree, start, Facts(state, record), idle=applied.idle)
         last = walk.nodes[-1]
         generation, walked_from, node_id = tree.generation, start.node_id, last.node_id
-        idle_s = last.after[0] if last.after is not None else 0
         if len(walk.nodes) > 1:
             emitted = _entered(state, record, tree, walk)
     again: tuple[Decision, ...] = ()
@@ -104,12 +104,24 @@ def decide(applied: Applied, record: Record, tree: Tree | None, token: int) -> t
         generation=generation,
         node_id=node_id,
         walked_from=walked_from,
-        idle_s=idle_s,
+        idle_s=_timer_s(state, last),
         decisions=decisions,
         withdrawals=withdrawals,
         dismissals=applied.dismissed,
     )
     return adopt(state, decided), decided
+
+
+def _timer_s(state: Shopper, node: Node | None) -> int:
+    """Gives the seconds of the timer that a node arms, 0 for none.
+
+    A timer has one id for an event and a node: one that has elapsed already, in a tree before this one, would be
+    absorbed as a repeat whenever it fired, for ever.
+    """
+    if node is None or node.after is None or state.last_event_id is None:
+        return 0
+    elapsed = was_seen(state.seen, idle_event_id(state.last_event_id, node.node_id).bytes)
+    return 0 if elapsed else node.after[0]
 
 
 def adopt(state: Shopper, decided: Decided) -> Shopper:

@@ -79,7 +79,7 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
         return Applied(state, repeat=True)
     event = record.event
     event_id = event.event_id.bytes
-    if _was_seen(state.seen, event_id):
+    if was_seen(state.seen, event_id):
         return Applied(structs.replace(state, position=position), repeat=True)
     if isinstance(event, IdleElapsed):
         return _apply_idle(state, record, event, position)
@@ -118,7 +118,7 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
     )
 
 
-def _was_seen(seen: bytes, event_id: bytes) -> bool:
+def was_seen(seen: bytes, event_id: bytes) -> bool:
     """Tells whether the id is among the remembered ones, which stand 16 bytes apart."""
     at = seen.find(event_id)
     while at != -1 and at % 16:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from domain.decide import MOVES_MAX, read_told
+from domain.ids import idle_event_id
 from domain.lookup import view
 from domain.shopper import SLOTS_MAX, decode, encode
 from domain.tree import Tree
@@ -308,3 +309,25 @@ def test_the_slots_of_a_shopper_are_bounded() -> None:
         story.tell("PageViewed", page={"kind": "home"})
     assert len(story.state.slots) == SLOTS_MAX
     assert {slot.experience.slot.split("-")[0] for slot in story.state.slots} == {"s2", "s3"}
+
+
+def test_a_timer_elapses_once_for_an_event_and_a_node() -> None:
+    """A new generation that brings the shopper back to a node arms no timer whose id has elapsed: it never could."""
+
+    def elapse(at_s: float) -> None:
+        timer = story.state.timer
+        assert timer is not None
+        event_id = str(idle_event_id(timer.after_event_id, timer.node_id))
+        fields = {"after_event_id": str(timer.after_event_id), "node_id": timer.node_id, "event_id": event_id}
+        assert not story.tell("IdleElapsed", at_s, **fields).repeat
+
+    wait = {"idle_s": 5}
+    story = TreeStory({"start": {"after": {**wait, "to": "one"}}, "one": {"after": {**wait, "to": "two"}}, "two": {}})
+    story.add("pasta")
+    elapse(5)
+    story.plant({"start": {"after": {**wait, "to": "other"}}, "other": {"after": {**wait, "to": "end"}}, "end": {}}, 2)
+    elapse(10)
+    assert "other" == story.state.node_id
+    story.plant({"start": {"after": {**wait, "to": "one"}}, "one": {"after": {**wait, "to": "end"}}, "end": {}}, 3)
+    elapse(15)
+    assert ("one", None) == (story.state.node_id, story.state.timer)
