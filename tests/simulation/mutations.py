@@ -109,7 +109,7 @@ def adopts_by_deciding(patch: pytest.MonkeyPatch) -> None:
 
 def seen_ids_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A repeated event counts again (rule 8)."""
-    patch.setattr(fold, "_was_seen", lambda *_: False)
+    patch.setattr(fold, "was_seen", lambda *_: False)
 
 
 def saves_without_confirming(patch: pytest.MonkeyPatch) -> None:
@@ -310,7 +310,12 @@ def resume_tells_nothing(patch: pytest.MonkeyPatch) -> None:
 
 def gateways_do_not_wait_for_each_other(patch: pytest.MonkeyPatch) -> None:
     """A gateway that is behind takes the position that another one gave for one of another log."""
+
+    async def always(*_: Any) -> bool:
+        return True
+
     patch.setattr(deliver, "_BEHIND_S", 0.0)
+    patch.setattr(follow.Follower, "is_current", always)
 
 
 def answers_before_the_append(patch: pytest.MonkeyPatch) -> None:
@@ -331,32 +336,33 @@ def answers_before_the_append(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(collect.Collect, "_append", hand_on)
 
 
-PLANTED: Final[Mapping[Plant, int]] = {
+PLANTED: Final[Mapping[Plant, int | None]] = {
     stale_timers_are_forgotten: 434,
-    gateway_ignores_tokens: 212,
-    gateway_does_not_wait_for_progress: 132,
-    gateway_takes_repeats: 16,
+    gateway_ignores_tokens: 228,
+    gateway_does_not_wait_for_progress: None,
+    gateway_takes_repeats: 57,
     resume_forgets_the_position: 1,
     resume_tells_nothing: 1,
-    gateways_do_not_wait_for_each_other: 165,
+    gateways_do_not_wait_for_each_other: 1,
     answers_before_the_append: 1,
     tail_ignores_tokens: 78,
-    tail_counts_open_records: 132,
-    tail_is_not_read: 0,
-    adopts_by_deciding: 1,
-    seen_ids_are_forgotten: 0,
+    tail_counts_open_records: None,
+    tail_is_not_read: 1,
+    adopts_by_deciding: 0,
+    seen_ids_are_forgotten: 1,
     saves_without_confirming: 3,
-    saves_before_progress: 1,
+    saves_before_progress: 5,
     commits_the_newest_tail: 10,
-    saves_while_adopting: 24,
+    saves_while_adopting: 0,
     older_snapshots_win: 0,
     positions_are_not_compared: 10,
     acknowledges_before_the_flush: 5,
     a_torn_append_is_taken_for_whole: 28,
-    fenced_owners_give_up: 40,
+    fenced_owners_give_up: 29,
     poison_is_swallowed: 9,
     timers_die_with_their_worker: 48,
     trees_are_never_renewed: 0,
     clean_starts_lose_the_log: 0,
 }
-"""Every bug, and a seed whose run finds it."""
+"""Every bug, and a seed whose run finds it; None where only about one run in a thousand does: `--planted --runs 2000`
+looks for these too."""

@@ -34,20 +34,22 @@ class Search(Struct, frozen=True, kw_only=True):
 
 
 def look_for_all(said: Callable[[Search], None], searched: int = SEARCHED) -> None:
-    """Looks for every planted bug on every core.
+    """Looks for the planted bugs on every core; for the rarest only when more seeds are searched than usual.
 
     Args:
         said: called with each bug's result as it comes.
         searched: how many seeds are tried where the one on record finds nothing.
     """
-    for search in on_every_core(partial(_look_for, searched), [plant.__name__ for plant in PLANTED]):
+    wanted = [plant.__name__ for plant, seed in PLANTED.items() if seed is not None or searched > SEARCHED]
+    for search in on_every_core(partial(_look_for, searched), wanted):
         said(search)
 
 
 def _look_for(searched: int, bug: str) -> Search:
     plant = _named(bug)
     seed = PLANTED[plant]
-    for tried in chain([seed], (other for other in range(searched) if other != seed)):
+    recorded = [] if seed is None else [seed]
+    for tried in chain(recorded, (other for other in range(searched) if other != seed)):
         faults = _faults_with(plant, tried)
         if faults:
             return Search(bug=bug, found_by=tried, fault=faults[0], without=faults_of(tried)[1])

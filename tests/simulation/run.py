@@ -120,10 +120,9 @@ class Run:
         await asyncio.gather(*storms)
         late = await self._until(self._is_settled)
         if not late:
-            await self._until_quiet()
+            late = await self._until_quiet()
             self.chaos.request_replays()
-            late = await self._until(self._is_replayed)
-            await self._until_quiet()
+            late = late or await self._until(self._is_replayed) or await self._until_quiet()
         for page in self.pages:
             page.must_look_again, page.forgets = True, self.system.resumed_blindly
         late = late or await self._until(self._is_told)
@@ -161,13 +160,17 @@ class Run:
             await asyncio.sleep(0.5)
         return complaint
 
-    async def _until_quiet(self) -> None:
-        """Waits until nothing comes into the logs any more: the last timers elapse."""
+    async def _until_quiet(self) -> str:
+        """Waits until nothing comes into the logs any more: the last timers elapse; complains of what never ends."""
         before = -1
+        deadline_s = self.loop.time() + _RECOVERY_S
         while before != (now := sum(topic.durable for topic in self.system.broker.events)):
+            if self.loop.time() > deadline_s:
+                return f"something is appended to the event log for ever: {now} events"
             before = now
             await asyncio.sleep(_QUIET_S)
             await self._until(self._is_settled)
+        return ""
 
     def _is_settled(self) -> str:
         """Complains while anything is unanswered, unprocessed or unsaved."""

@@ -14,6 +14,8 @@ import pytest
 from tests.simulation.mutations import PLANTED, Plant
 from tests.simulation.planted import SEARCHED, Search
 
+SOUGHT = [plant for plant, seed in PLANTED.items() if seed is not None]
+
 
 @pytest.fixture(scope="module")
 def searches(checkout: Path) -> Mapping[str, Search]:
@@ -28,13 +30,13 @@ def searches(checkout: Path) -> Mapping[str, Search]:
         check=False,
     )
     found = [msgspec.json.decode(line, type=Search) for line in ran.stdout.splitlines()]
-    assert len(PLANTED) == len(found), ran.stdout + ran.stderr
+    assert len(SOUGHT) == len(found), ran.stdout + ran.stderr
     return {search.bug: search for search in found}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
-@pytest.mark.parametrize("plant", PLANTED, ids=[plant.__name__ for plant in PLANTED])
+@pytest.mark.parametrize("plant", SOUGHT, ids=[plant.__name__ for plant in SOUGHT])
 def test_a_planted_bug_is_found(plant: Plant, searches: Mapping[str, Search]) -> None:
     """A system with this bug breaks a rule under some seed, and under the same seed none without it."""
     search = searches[plant.__name__]
