@@ -22,7 +22,8 @@ from tests.services.system import System
 
 SESSION_S = 3
 """Of workers: short, so that what a lost machine costs can be waited for."""
-_DISK_BYTES = 96 * 1_024 * 1_024
+_DISK_BYTES = 384 * 1_024 * 1_024
+"""For five runs of everything: Kafka allots ten megabytes of index to each segment, and dies of a full disk in a bad way."""
 _CHUNK_BYTES = 64 * 1_024
 
 
