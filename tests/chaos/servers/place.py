@@ -23,7 +23,7 @@ from tests.services.system import System
 SESSION_S = 3
 """Of workers: short, so that what a lost machine costs can be waited for."""
 _DISK_BYTES = 384 * 1_024 * 1_024
-"""For five runs of everything: Kafka allots ten megabytes of index to each segment, and dies of a full disk in a bad way."""
+"""Room for five runs of everything: an index that Kafka can't allot any more ends it for good."""
 _CHUNK_BYTES = 64 * 1_024
 
 
