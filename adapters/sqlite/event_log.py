@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Awaitable, Sequence
-from typing import overload
+from functools import partial
 
+from adapters.places import Places
 from adapters.settings import Settings
 from adapters.sqlite.database import Database
 from adapters.sqlite.log_rows import Row
@@ -25,30 +26,7 @@ PARTITION = 0
 _AT_END = frozenset((PARTITION,))
 
 
-class Places(Sequence[Place]):
-    """Consecutive places, made when somebody looks at them: most callers only want to know that there are any."""
-
-    __slots__ = ("_count", "_first")
-
-    def __init__(self, first: int, count: int) -> None:
-        self._first = first
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @overload
-    def __getitem__(self, index: int) -> Place: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Place]: ...
-
-    def __getitem__(self, index: int | slice) -> Place | Sequence[Place]:
-        """Gives a place, or several."""
-        offsets = range(self._first, self._first + self._count)
-        if isinstance(index, slice):
-            return [Place(PARTITION, Position(EPOCH, offset)) for offset in offsets[index]]
-        return Place(PARTITION, Position(EPOCH, offsets[index]))
+_places = partial(Places, PARTITION, EPOCH)
 
 
 class SqliteEventLog:
@@ -75,7 +53,7 @@ class SqliteEventLog:
             return _none()
         payloads = [encode(record) for record in records]
         received_at_ms = max(record.received_at_ms for record in records)
-        return self._writer.append(records, payloads, received_at_ms, Places)
+        return self._writer.append(records, payloads, received_at_ms, _places)
 
     async def accepts(self) -> bool:
         """Tells whether an append now would probably succeed."""
