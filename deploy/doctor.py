@@ -30,7 +30,7 @@ from deploy.stores import in_stores
 from domain.errors import HotbasketError, Refused
 
 LIBRARIES = ("httptools", "msgspec", "prometheus-client", "starlette", "thespian", "typer", "uvicorn", "uvloop")
-SERVER_LIBRARIES = ("aiokafka", "psycopg", "psycopg-pool", "scylla-driver")
+SERVER_LIBRARIES = ("aiokafka", "psycopg", "scylla-driver")
 FREE_BYTES_MIN = 1 << 30
 FSYNC_S_MAX = 0.05
 FSYNC_TRIES = 20
