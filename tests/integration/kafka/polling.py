@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
+from adapters.retry import until_done
 from domain.ids import BEGINNING, Position, bucket
 from domain.ports.event_log import EventLog, Poll
 from domain.records import Record
@@ -56,13 +58,13 @@ class Turns:
         self.offsets: defaultdict[int, list[int]] = defaultdict(list)
 
     async def turn(self) -> Poll:
-        """Polls once."""
+        """Polls once; as a worker does, waits for a group coordinator that is away."""
         poll = await self.log.poll(records_max=500, wait_s=POLL_S)
         if poll.lost or poll.taken or poll.kept:
             self.told.append(poll)
         self.owned = (self.owned - set(poll.lost)) | set(poll.taken)
         for partition in poll.taken:
-            committed = await self.log.committed(partition)
+            committed = await until_done(partial(self.log.committed, partition), lambda _: None)
             await self.log.seek(partition, BEGINNING if committed is None else committed.through)
         for batch in poll.batches:
             for place, found in placed(batch):
