@@ -129,6 +129,36 @@ class Settings(BaseSettings):
     archive_batch_events: int = Field(default=50, ge=1, le=1_000, description="events written as one batch")
     archive_commit_s: float = Field(default=1.0, gt=0, le=60, description="seconds between the archiver's commits")
 
+    # Batch: the cold half. Only `hotbasket batch` and its Spark executors read these.
+    warehouse: str = Field(
+        default="", description="folder or object store URL of the warehouse; empty = warehouse/ in the data directory"
+    )
+    spark_master: str = Field(
+        default="local[*]", description="Spark's master where spark-submit did not set one; local[*] = this machine"
+    )
+    spark_cache: str = Field(
+        default="~/.cache/hotbasket/spark", description="folder that keeps Delta's jars, which are fetched once"
+    )
+    spark_memory: str = Field(
+        default="2g", pattern=r"^\d+[gm]$", description="of Spark's one Java process where spark-submit did not set it"
+    )
+    batch_shoppers_max: int = Field(
+        default=20_000, ge=100, le=200_000, description="shoppers that a model learns from, chosen by hash"
+    )
+    batch_active_days: int = Field(
+        default=90, ge=1, le=1_095, description="days without an order after which a shopper gets no new tree"
+    )
+    batch_textfiles: str = Field(
+        default="", description="folder of the node exporter's textfile collector, one file a job; empty = none"
+    )
+    batch_push_gateway: str = Field(
+        default="", description="Prometheus Pushgateway, host:port, told by each job; empty = none"
+    )
+    margin_share: float = Field(
+        default=0.25, gt=0, lt=1, description="margin share of a price where the catalogue knows no cost"
+    )
+    generosity_max_percent: int = Field(default=30, ge=0, le=100, description="highest generosity that a rule gives")
+
     # SQLite.
     sqlite_busy_s: float = Field(
         default=5.0, gt=0, le=60, description="seconds to wait for another writer of the same file"

@@ -24,6 +24,7 @@ from adapters.sqlite.log_writer import LogWriter
 from adapters.sqlite.retailers import SqliteRetailers
 from adapters.sqlite.retention import Retention
 from adapters.sqlite.snapshot_store import SqliteSnapshotStore
+from adapters.sqlite.tree_releases import SqliteTreeReleases
 from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.errors import HotbasketError, PortError, Refused
 from domain.ids import Position
@@ -34,6 +35,7 @@ from domain.ports.experience_log import ExperienceLog
 from domain.ports.failed_events import FailedEvents
 from domain.ports.retailers import Retailers
 from domain.ports.snapshot_store import SnapshotStore
+from domain.ports.tree_releases import TreeReleases
 from domain.ports.tree_store import TreeStore
 from monitoring.metrics import Metrics
 
@@ -51,6 +53,7 @@ class Ports(NamedTuple):
     archive: EventStore
     snapshots: SnapshotStore
     trees: TreeStore
+    releases: TreeReleases
     failed: FailedEvents
     retailers: Retailers
     secrets: Secrets
@@ -112,7 +115,8 @@ def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Cloc
         experiences=experiences,
         archive=SqliteEventStore(files.reader, clock),
         snapshots=snapshots,
-        trees=SqliteTreeStore(files.control),
+        trees=SqliteTreeStore(files.control, clock),
+        releases=SqliteTreeReleases(files.control, clock),
         failed=SqliteFailedEvents(files.state, files.control, clock),
         retailers=retailers,
         secrets=secrets,
@@ -170,12 +174,53 @@ async def production(
             archive=stores.archive,
             snapshots=stores.snapshots,
             trees=stores.trees,
+            releases=stores.releases,
             failed=stores.failed,
             retailers=control.retailers,
             secrets=secrets,
             expire=_nothing_to_expire,
             close=opened.pop_all().aclose,
         )
+    raise AssertionError("unreachable: the stack swallows nothing")
+
+
+class ReleasePorts(NamedTuple):
+    """What puts trees, opened; `close` may be repeated."""
+
+    releases: TreeReleases
+    close: Callable[[], Awaitable[None]]
+
+
+async def open_releases(data: Path | None, settings: Settings, metrics: Metrics, clock: Clock) -> ReleasePorts:
+    """Opens nothing but the releases of trees: for a batch job's many processes, beside a running system.
+
+    Args:
+        data: a data directory that is there; None = the servers that the settings name, of which Kafka is not asked.
+
+    Raises:
+        Refused: the directory holds no data, a setting is missing, or the libraries are.
+        PortError: not retriable: the file can't be opened, or a server can't be reached or worked with.
+    """
+    if data is not None:
+        path = data_files(data)["control"]
+        if not path.is_file():
+            raise Refused(f"{data} holds no hotbasket data: name the right directory")
+        control = ControlFile(path, busy_s=settings.sqlite_busy_s)
+
+        async def close_file() -> None:
+            control.close()
+
+        return ReleasePorts(SqliteTreeReleases(control, clock), close_file)
+    with _libraries():
+        from adapters.postgres.open import open_generations  # noqa: PLC0415
+        from adapters.scylla import open as scylla  # noqa: PLC0415
+    _require_servers(settings, ("scylla", "postgres"))
+    async with AsyncExitStack() as opened:
+        plane = await open_generations(settings, metrics, clock)
+        opened.push_async_callback(plane.close)
+        stores = await scylla.open_releases(settings, metrics, plane.generations)
+        opened.push_async_callback(stores.close)
+        return ReleasePorts(stores.releases, opened.pop_all().aclose)
     raise AssertionError("unreachable: the stack swallows nothing")
 
 
@@ -270,9 +315,9 @@ def has_servers(settings: Settings) -> bool:
     return bool(settings.kafka or settings.scylla or settings.postgres)
 
 
-def _require_servers(settings: Settings) -> None:
-    """Refuses settings that name some servers and not all."""
-    missing = [name for name in ("kafka", "scylla", "postgres") if not getattr(settings, name)]
+def _require_servers(settings: Settings, needed: Sequence[str] = ("kafka", "scylla", "postgres")) -> None:
+    """Refuses settings that don't name every server that is needed."""
+    missing = [name for name in needed if not getattr(settings, name)]
     if missing:
         raise Refused(
             *(f"HOTBASKET_{name.upper()} is not set: it says where the server is; see .env.example" for name in missing)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import catalogue, convert, failed, retailer, tree
+from deploy import batch, catalogue, convert, failed, retailer, tree
 from deploy.doctor import doctor
 from deploy.explain import explain
 from deploy.migrate import migrate
@@ -74,6 +74,7 @@ for name, group in (
     ("catalogue", catalogue.commands),
     ("tree", tree.commands),
     ("failed", failed.commands),
+    ("batch", batch.commands),
     ("convert", convert.commands),
 ):
     app.add_typer(group, name=name)

@@ -204,6 +204,38 @@ class ArchiverMetrics:
         )
 
 
+class BatchMetrics:
+    """What a job of the cold half leaves behind of its last run, since it is gone when anybody could scrape it.
+
+    Every metric has a label, so that a job exports only what it measured.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.job_s = Gauge("hotbasket_job_seconds", "Duration of a job's last run", ["job"], registry=registry)
+        self.job_succeeded_at_s = Gauge(
+            "hotbasket_job_last_success_timestamp_seconds", "When a job last succeeded", ["job"], registry=registry
+        )
+        self.job_failed = Gauge(
+            "hotbasket_job_failed", "1 when a job's last run failed, else 0", ["job"], registry=registry
+        )
+        self.cooled = Gauge(
+            "hotbasket_cooled_rows",
+            "Rows of the last cooling: in = merged + repeated + failed",
+            ["fate"],
+            registry=registry,
+        )
+        self.model_quality = Gauge(
+            "hotbasket_model_quality",
+            "Of the last evaluation, 0..1, by model and measure",
+            ["model", "measure"],
+            registry=registry,
+        )
+        self.trees = Gauge("hotbasket_batch_trees", "Trees of the last run, by fate", ["fate"], registry=registry)
+        self.tree_generation = Gauge(
+            "hotbasket_tree_generation", "Generation that the last push made visible", ["retailer"], registry=registry
+        )
+
+
 _PARTS = (
     GatewayMetrics,
     WorkerMetrics,

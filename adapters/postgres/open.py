@@ -30,6 +30,13 @@ class PostgresControl(NamedTuple):
     close: Callable[[], Awaitable[None]]
 
 
+class PostgresReleases(NamedTuple):
+    """The generations alone, opened; `close` as in `PostgresControl`."""
+
+    generations: PostgresGenerations
+    close: Callable[[], Awaitable[None]]
+
+
 async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresControl:
     """Checks the schema, loads everything once and starts following changes.
 
@@ -44,6 +51,24 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
     generations = PostgresGenerations(cache)
     requests = PostgresReplayRequests(cache)
     retailers = PostgresRetailers(cache)
+    await _start(database, cache)
+    return PostgresControl(retailers, generations, requests, cache.close)
+
+
+async def open_generations(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresReleases:
+    """Does the same for a process that only puts trees, without retailers and their catalogues.
+
+    Raises:
+        PortError, Refused: see `open_control`.
+    """
+    database = Database(settings)
+    cache = ControlCache(database, settings, metrics, clock)
+    generations = PostgresGenerations(cache)
+    await _start(database, cache)
+    return PostgresReleases(generations, cache.close)
+
+
+async def _start(database: Database, cache: ControlCache) -> None:
     try:
         async with database.session() as session:
             fault = schema_fault(await schema_version(session), database.address)
@@ -54,4 +79,3 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
         if error.retriable:
             raise PortError(str(error), retriable=False) from error
         raise
-    return PostgresControl(retailers, generations, requests, cache.close)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
 
-from adapters.control_plane import Generations, ReplayRequests
-from adapters.scylla import event_store, failed_events, snapshot_store, tree_store
+from adapters.control_plane import GenerationRows, Generations, ReplayRequests
+from adapters.scylla import event_store, failed_events, snapshot_store, tree_releases, tree_store
 from adapters.scylla.connection import connect, refusals
 from adapters.scylla.event_store import ScyllaEventStore
 from adapters.scylla.failed_events import ScyllaFailedEvents
@@ -15,6 +16,7 @@ from adapters.scylla.faults import DRIVER_ERRORS, port_error
 from adapters.scylla.schema import SCHEMA_VERSION, TABLES, found_tables, found_version, newer_schema
 from adapters.scylla.session import Session
 from adapters.scylla.snapshot_store import ScyllaSnapshotStore
+from adapters.scylla.tree_releases import ScyllaTreeReleases
 from adapters.scylla.tree_store import ScyllaTreeStore
 from adapters.settings import Settings
 from domain.errors import PortError
@@ -28,15 +30,27 @@ class ScyllaStores(NamedTuple):
     archive: ScyllaEventStore
     snapshots: ScyllaSnapshotStore
     trees: ScyllaTreeStore
+    releases: ScyllaTreeReleases
     failed: ScyllaFailedEvents
     close: Callable[[], Awaitable[None]]
+
+
+class ScyllaReleases(NamedTuple):
+    """What a process that only puts trees needs; `close` ends the session and may be repeated."""
+
+    releases: ScyllaTreeReleases
+    close: Callable[[], Awaitable[None]]
+
+
+class ControlPlane(Generations, GenerationRows, Protocol):
+    """Everything about generations."""
 
 
 async def open_stores(
     settings: Settings,
     metrics: Metrics,
     clock: Clock,
-    generations: Generations,
+    generations: ControlPlane,
     requests: ReplayRequests,
     *,
     partitions: int,
@@ -50,6 +64,30 @@ async def open_stores(
         PortError: not retriable, with the cure: nobody answers, password or TLS is refused, keyspace or tables are
             missing, or the schema is of another version.
     """
+    session = await _session(settings, metrics, (event_store, snapshot_store, tree_store, tree_releases, failed_events))
+    releases = ScyllaTreeReleases(session, generations)
+    return ScyllaStores(
+        archive=ScyllaEventStore(session, batch_events_max=settings.archive_batch_events),
+        snapshots=ScyllaSnapshotStore(session, clock),
+        trees=ScyllaTreeStore(session, generations, releases),
+        releases=releases,
+        failed=ScyllaFailedEvents(session, requests, clock, partitions=partitions),
+        close=session.close,
+    )
+
+
+async def open_releases(settings: Settings, metrics: Metrics, rows: GenerationRows) -> ScyllaReleases:
+    """Connects, checks the schema and prepares what puts trees; call it after any fork.
+
+    Raises:
+        PortError: see `open_stores`.
+    """
+    session = await _session(settings, metrics, (tree_releases,))
+    return ScyllaReleases(ScyllaTreeReleases(session, rows), session.close)
+
+
+async def _session(settings: Settings, metrics: Metrics, stores: Sequence[ModuleType]) -> Session:
+    """Gives a session with the statements of some stores."""
 
     def run() -> Any:  # Any: the driver has no types
         with refusals(settings):
@@ -65,18 +103,12 @@ async def open_stores(
 
     session = Session(await asyncio.to_thread(run), metrics, requests_max=settings.scylla_requests_max)
     try:
-        for store in (event_store, snapshot_store, tree_store, failed_events):
+        for store in stores:
             await session.prepare(store.STATEMENTS, settings.scylla_keyspace)
     except BaseException:
         await session.close()
         raise
-    return ScyllaStores(
-        archive=ScyllaEventStore(session, batch_events_max=settings.archive_batch_events),
-        snapshots=ScyllaSnapshotStore(session, clock),
-        trees=ScyllaTreeStore(session, generations),
-        failed=ScyllaFailedEvents(session, requests, clock, partitions=partitions),
-        close=session.close,
-    )
+    return session
 
 
 def _check(driver: Any, keyspace: str) -> None:  # Any: the driver has no types

@@ -1,7 +1,6 @@
 """The production trees (`domain.ports.tree_store`): blobs here, and in the control plane the row that makes them count.
 
-A push writes everything under a reserved generation first. Until the control plane shows that generation nobody looks
-at its rows, and a push that died half-way is never seen, not even when later ones are.
+Nobody looks at rows of a generation that the control plane does not show: not yet, not any more, or never.
 """
 
 from __future__ import annotations
@@ -11,41 +10,33 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from adapters.control_plane import Generations
-from adapters.scylla.session import Row, Session
-from adapters.scylla.slots import DEFAULT_SLOT, Slice, slices, slot_of
-from adapters.scylla.snapshot_store import KEPT_DAYS
-from domain.errors import PortError, Refused
+from adapters.scylla.session import Session
+from adapters.scylla.slots import DEFAULT_SLOT, slices, slot_of
+from adapters.scylla.tree_releases import ScyllaTreeReleases
+from domain.errors import PortError
 from domain.ids import ShopperKey
 from domain.ports.tree_store import DEFAULT, StoredTree
+from domain.releases import Overtaken, refuse_bad
 
 STATEMENTS = {
-    "put_tree": "INSERT INTO {keyspace}.trees (retailer_id, slot, shopper, generation, tree) VALUES (?, ?, ?, ?, ?)"
-    " USING TIMESTAMP ? AND TTL ?",
     "load_trees": "SELECT shopper, generation, tree FROM {keyspace}.trees"
     " WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
     "load_tree": "SELECT tree FROM {keyspace}.trees"
     " WHERE retailer_id = ? AND slot = ? AND shopper = ? AND generation = ?",
-    "list_generations": "SELECT shopper, generation FROM {keyspace}.trees"
-    " WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
-    "forget_tree": "DELETE FROM {keyspace}.trees USING TIMESTAMP ?"
-    " WHERE retailer_id = ? AND slot = ? AND shopper = ? AND generation = ?",
 }
-_TTL_S = KEPT_DAYS * 86_400
-_FOR_GOOD = 0
-_ROWS_MAX = 50
-_GENERATIONS_KEPT = 2
 _TRIES = 3
 _log = logging.getLogger("hotbasket.scylla")
 _NONE: frozenset[int] = frozenset()
 
 
 class ScyllaTreeStore:
-    """Every tree's last two generations; a shopper's own expires when nobody pushed a newer one for three years."""
+    """Every tree's last two visible generations, at least."""
 
-    def __init__(self, session: Session, generations: Generations) -> None:
-        """Takes the session, and the control plane's word on what is visible."""
+    def __init__(self, session: Session, generations: Generations, releases: ScyllaTreeReleases) -> None:
+        """Takes the session, the control plane's word on what is visible, and the writing side."""
         self._session = session
         self._generations = generations
+        self._releases = releases
         self._defaults: dict[str, StoredTree | None] = {}
         self._defaults_version = -1
         self._defaults_lock = asyncio.Lock()
@@ -83,7 +74,7 @@ class ScyllaTreeStore:
         return next((StoredTree(generation, rows[0][0]) for rows in found if rows), None)
 
     async def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
-        """Writes all trees under a reserved generation, shows it, and forgets those that are two behind.
+        """Does a whole release, again if a newer one was faster, and forgets what is two behind.
 
         A push that fails on the way uses a generation up, unless the trees themselves are at fault.
 
@@ -91,33 +82,27 @@ class ScyllaTreeStore:
             Refused: a tree is no bytes or a shopper no hash; nothing was reserved.
             PortError: nothing became visible, unless the control plane failed while it showed the generation.
         """
-        _refuse_bad(trees)
-        generation = await self._generations.reserve(retailer_id)
-        by_slot: dict[int, list[Row]] = {}
-        for shopper, blob in dict(trees).items():
-            slot = slot_of(shopper)
-            ttl_s = _FOR_GOOD if shopper == DEFAULT else _TTL_S
-            by_slot.setdefault(slot, []).append((retailer_id, slot, shopper, generation, blob, generation, ttl_s))
-        await self._session.write_batches("put_tree", by_slot.values(), rows_max=_ROWS_MAX, blob_at=4)
-        await self._generations.show(retailer_id, generation)
+        refuse_bad(trees)
+        for _ in range(_TRIES):
+            try:
+                generation = await self._released(retailer_id, trees)
+                break
+            except Overtaken:
+                continue
+        else:
+            raise PortError(f"{_TRIES} pushes for retailer {retailer_id} were overtaken by others", retriable=True)
         try:
-            await self._forget_old(retailer_id, [ShopperKey(retailer_id, shopper) for shopper, _ in trees])
+            await self._releases.forget_old(retailer_id, {shopper for shopper, _ in trees})
         except PortError as error:
             # The push is done; the next one forgets what this one could not.
             _log.warning("old trees were not forgotten", extra={"retailer_id": retailer_id, "detail": str(error)})
         return generation
 
-    async def _forget_old(self, retailer_id: str, keys: Sequence[ShopperKey]) -> None:
-        """Removes what is older than the second newest visible generation of each shopper, shown or not."""
-        asked = list(slices(keys))
-        visible = self._generations.visible().get(retailer_id, _NONE)
-        old: list[Row] = []
-        for one, rows in zip(asked, await self._session.read("list_generations", asked), strict=True):
-            by_shopper: dict[str, list[int]] = {}
-            for shopper, generation in rows:
-                by_shopper.setdefault(shopper, []).append(generation)
-            old += [row for shopper, there in by_shopper.items() for row in _too_old(one, shopper, there, visible)]
-        await self._session.write("forget_tree", old)
+    async def _released(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
+        generation = await self._releases.begin(retailer_id)
+        await self._releases.write(retailer_id, generation, trees)
+        await self._releases.show(retailer_id, generation, trees=len({shopper for shopper, _ in trees}))
+        return generation
 
     async def _defaults_of(self, retailer_ids: set[str]) -> Mapping[str, StoredTree | None]:
         """Gives the default trees from memory, read again when anything visible changed."""
@@ -150,26 +135,3 @@ class ScyllaTreeStore:
         raise PortError(
             f"the default tree of retailer {retailer_id} was replaced {_TRIES} times while it was read", retriable=True
         )
-
-
-def _refuse_bad(trees: Sequence[tuple[str, bytes]]) -> None:
-    faults = []
-    for number, (shopper, blob) in enumerate(trees):
-        try:
-            slot_of(shopper)
-        except ValueError:
-            faults.append(f'trees[{number}]: "{shopper}" is neither a shopper hash nor "{DEFAULT}"')
-        if not isinstance(blob, bytes):
-            faults.append(f"trees[{number}]: {type(blob).__name__} is no encoded tree; use domain.tree.encode")
-    if faults:
-        raise Refused(*faults)
-
-
-def _too_old(one: Slice, shopper: str, there: Sequence[int], visible: frozenset[int]) -> list[Row]:
-    """Gives what to delete; a row carries its generation as timestamp, and of equals the delete wins."""
-    kept = sorted((generation for generation in there if generation in visible), reverse=True)[:_GENERATIONS_KEPT]
-    if len(kept) < _GENERATIONS_KEPT:
-        return []
-    return [
-        (generation, one.retailer_id, one.slot, shopper, generation) for generation in there if generation < kept[-1]
-    ]

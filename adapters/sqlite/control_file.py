@@ -18,8 +18,25 @@ T = TypeVar("T")
 _LOOK_NS = 1_000_000
 _SUBJECTS = ("retailers", "trees", "replays")
 
+_RELEASES = (
+    # What was shown once: visible until it is rolled back. The table `generations` counts what was begun.
+    """CREATE TABLE releases (
+        retailer_id TEXT NOT NULL, generation INTEGER NOT NULL, trees INTEGER NOT NULL,
+        shown_at_ms INTEGER NOT NULL, rolled_back_at_ms INTEGER,
+        PRIMARY KEY (retailer_id, generation)) WITHOUT ROWID""",
+    "CREATE INDEX trees_by_generation ON trees (retailer_id, generation)",
+    # EXISTS, so that each tree asks by key for its generation, however many generations there are.
+    """CREATE VIEW visible_trees AS SELECT retailer_id, shopper, generation, blob FROM trees WHERE EXISTS (
+        SELECT 1 FROM releases WHERE releases.retailer_id = trees.retailer_id
+        AND releases.generation = trees.generation AND rolled_back_at_ms IS NULL)""",
+    # Whatever was there before was visible; since when, nobody noted.
+    """INSERT INTO releases
+        SELECT retailer_id, generation, COUNT(*), CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), NULL
+        FROM trees GROUP BY retailer_id, generation""",
+)
+
 SCHEMA = Schema(
-    version=1,
+    version=2,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -36,6 +53,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
+    upgrades=(_RELEASES,),
 )
 
 

@@ -31,14 +31,24 @@ class Schema(NamedTuple):
 
     Attributes:
         version: kept in the file's `user_version`; a file of a newer one is refused.
-        statements: that make the tables of an empty file.
+        statements: that make the tables of an empty file, as they were before any upgrade.
         synchronous: FULL survives a power cut; NORMAL survives a killed process and loses at most the newest commits
             in a power cut, which suits what the log refills.
+        upgrades: each brings the version before it to the next, the last one to `version`.
     """
 
     version: int
     statements: tuple[str, ...]
     synchronous: Literal["FULL", "NORMAL"]
+    upgrades: tuple[tuple[str, ...], ...] = ()
+
+    def steps_from(self, found: int) -> Iterator[str]:
+        """Gives the statements that bring a file of an older version here; an empty file goes the whole way."""
+        oldest = self.version - len(self.upgrades)
+        if found < oldest:
+            yield from self.statements
+        for upgrade in self.upgrades[max(0, found - oldest) :]:
+            yield from upgrade
 
 
 def open_connection(path: Path, schema: Schema, *, busy_s: float, check: bool = True) -> sqlite3.Connection:
@@ -176,7 +186,7 @@ def _bring_to_schema(connection: sqlite3.Connection, path: Path, schema: Schema)
                     retriable=False,
                 )
             if found < schema.version:
-                for statement in schema.statements:
+                for statement in schema.steps_from(found):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version={schema.version}")
 

@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.key_slices import slices
+from adapters.sqlite.tree_releases import begin, forget_old, releases_of, show, store
 from domain.ids import ShopperKey
+from domain.ports.clock import Clock
 from domain.ports.tree_store import DEFAULT, StoredTree
-
-_GENERATIONS_KEPT = 2
+from domain.releases import refuse_bad
 
 
 class SqliteTreeStore:
-    """Every tree's last two generations."""
+    """Every tree's last two visible generations."""
 
-    def __init__(self, control: ControlFile) -> None:
-        """Takes the control file."""
+    def __init__(self, control: ControlFile, clock: Clock) -> None:
+        """Takes the control file, and the clock that says when something was shown."""
         self._control = control
+        self._clock = clock
         self._defaults: dict[str, StoredTree] = {}
         self._defaults_version = 0
 
@@ -52,8 +54,8 @@ class SqliteTreeStore:
 
         def read(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
             found: tuple[int, bytes] | None = connection.execute(
-                "SELECT generation, blob FROM trees WHERE retailer_id = ? AND shopper IN (?, ?) AND generation = ?"
-                " ORDER BY shopper = ? LIMIT 1",
+                "SELECT generation, blob FROM visible_trees WHERE retailer_id = ? AND shopper IN (?, ?)"
+                " AND generation = ? ORDER BY shopper = ? LIMIT 1",
                 (key.retailer_id, key.shopper, DEFAULT, generation, DEFAULT),
             ).fetchone()
             return found
@@ -62,24 +64,17 @@ class SqliteTreeStore:
         return None if row is None else StoredTree(*row)
 
     async def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
-        """Writes all trees under a new generation and forgets those that are two behind, in one transaction."""
+        """Does a whole release in one transaction: begin, put, show, and forget what is two behind."""
+        refuse_bad(trees)
+        at_ms = self._clock.now_ms()
 
         def write(connection: sqlite3.Connection) -> int:
-            (generation,) = connection.execute(
-                "INSERT INTO generations VALUES (?, 1) ON CONFLICT (retailer_id)"
-                " DO UPDATE SET generation = generation + 1 RETURNING generation",
-                (retailer_id,),
-            ).fetchone()
-            for shopper, blob in trees:
-                connection.execute(
-                    "INSERT OR REPLACE INTO trees VALUES (?, ?, ?, ?)", (retailer_id, shopper, generation, blob)
-                )
-                connection.execute(
-                    "DELETE FROM trees WHERE retailer_id = ? AND shopper = ? AND generation NOT IN (SELECT generation"
-                    " FROM trees WHERE retailer_id = ? AND shopper = ? ORDER BY generation DESC LIMIT ?)",
-                    (retailer_id, shopper, retailer_id, shopper, _GENERATIONS_KEPT),
-                )
-            return int(generation)
+            generation = begin(connection, retailer_id)
+            store(connection, retailer_id, generation, trees)
+            shoppers = {shopper for shopper, _ in trees}
+            show(connection, retailer_id, generation, len(shoppers), at_ms)
+            forget_old(connection, retailer_id, shoppers, releases_of(connection, retailer_id))
+            return generation
 
         return await self._control.change("trees", write)
 
@@ -87,8 +82,8 @@ class SqliteTreeStore:
 def _defaults(connection: sqlite3.Connection) -> list[tuple[str, int, bytes]]:
     return connection.execute(
         # CROSS JOIN, so that SQLite goes from the few retailers to their defaults instead of reading every tree.
-        "SELECT trees.retailer_id, MAX(trees.generation), blob FROM generations CROSS JOIN trees"
-        " ON trees.retailer_id = generations.retailer_id AND shopper = ? GROUP BY generations.retailer_id",
+        "SELECT generations.retailer_id, MAX(visible_trees.generation), blob FROM generations CROSS JOIN visible_trees"
+        " ON visible_trees.retailer_id = generations.retailer_id AND shopper = ? GROUP BY generations.retailer_id",
         (DEFAULT,),
     ).fetchall()
 
@@ -98,7 +93,7 @@ def _own(connection: sqlite3.Connection, keys: Sequence[ShopperKey]) -> dict[Sho
     for retailer_id, shoppers in slices(keys):
         marks = ", ".join("?" * len(shoppers))
         rows = connection.execute(
-            "SELECT shopper, MAX(generation), blob FROM trees"  # noqa: S608 - marks are question marks
+            "SELECT shopper, MAX(generation), blob FROM visible_trees"  # noqa: S608 - marks are question marks
             f" WHERE retailer_id = ? AND shopper IN ({marks}) GROUP BY shopper",
             (retailer_id, *shoppers),
         )

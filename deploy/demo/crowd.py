@@ -1,4 +1,4 @@
-"""Simulated shoppers who fill the demo: each shops in its own way and posts its events to the real endpoint."""
+"""Simulated shoppers who fill the demo: each shops by a taste of its own and posts to the real endpoint."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from uuid import uuid4
 
 import httpx
 
-from deploy.demo.goods import Good, Goods
+from deploy.demo.goods import Goods
+from deploy.demo.habits import Shopper
+from deploy.demo.past import CROWD, Past
+from deploy.demo.trip import Basket, Event, trip
 
-SHOPPERS: Final = 12
 EVENTS_PER_S: Final = 3.0
 ANSWER_TIMEOUT_S: Final = 5.0
 PAUSE_S: Final = 5.0
 """After an answer that took nothing; the crowd waits rather than insists."""
 LATENCIES_KEPT: Final = 200
 SEED: Final = 20_260
-Event = dict[str, Any]
 
 
 class Tally:
@@ -45,7 +46,7 @@ class Tally:
     def summary(self) -> dict[str, int]:
         """Gives the counts, and the median milliseconds from an event to its experiences."""
         median = round(statistics.median(self._ms)) if self._ms else 0
-        return {"shoppers": SHOPPERS, "events": self._events, "experiences": self._experiences, "median": median}
+        return {"shoppers": len(CROWD), "events": self._events, "experiences": self._experiences, "median": median}
 
 
 class Crowd:
@@ -55,19 +56,26 @@ class Crowd:
         base_url: where hotbasket answers.
         secret_key: of the demo retailer: these events come from a server, which may wait for experiences.
         goods: what there is to buy.
+        past: of the shop; told before anybody shops.
     """
 
-    def __init__(self, base_url: str, secret_key: str, goods: Goods) -> None:
+    def __init__(self, base_url: str, secret_key: str, goods: Goods, past: Past) -> None:
         self.tally = Tally()
+        self._past = past
         self._url = f"{base_url}/v1/events"
         self._key = secret_key
         self._goods = goods
 
     async def run(self) -> None:
-        """Shops until cancelled; an answer that can't be had is waited for."""
+        """Tells the past, then shops until cancelled; an answer that can't be had is waited for.
+
+        Raises:
+            OSError: how far the past is told can't be noted.
+        """
+        await self._past.tell()
         trips = [
-            shopping(f"demo-crowd-{number:02}", self._goods, random.Random(SEED + number))  # noqa: S311 - no secret
-            for number in range(SHOPPERS)
+            shopping(shopper_id, self._goods, random.Random(SEED + number))  # noqa: S311 - no secret
+            for number, shopper_id in enumerate(CROWD)
         ]
         async with httpx.AsyncClient(auth=(self._key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False) as hotbasket:
             for trip in itertools.cycle(trips):
@@ -96,61 +104,18 @@ def shopping(shopper_id: str, goods: Goods, lots: random.Random) -> Iterator[Eve
     """Gives one shopper's events for ever, trip after trip; a trip ends with a paid order or with leaving.
 
     Args:
-        shopper_id: technical id.
+        shopper_id: technical id; what this shopper likes is what it always was.
         goods: what there is to buy.
         lots: this shopper's own source of chance.
     """
+    shopper = Shopper(shopper_id, goods)
+    basket: Basket = {}
+
+    def write(kind: str, **fields: Any) -> Event:
+        occurred_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        common = {"event_id": str(uuid4()), "type": kind, "occurred_at": occurred_at, "shopper_id": shopper_id}
+        return common | {"consent": "granted"} | fields
+
     while True:
-        yield _event(shopper_id, "PageViewed", page={"kind": "home", "path": "/"})
-        basket: list[tuple[Good, int]] = []
-        for _ in range(lots.randint(3, 9)):
-            good = lots.choice(goods.products)
-            yield from _towards(shopper_id, good, lots)
-            if lots.random() < 0.75:
-                quantity = lots.choice((1, 1, 1, 2, 3))
-                basket.append((good, quantity))
-                yield _event(shopper_id, "AddedToBasket", product=_bought(good), quantity=quantity)
-            if basket and lots.random() < 0.1:
-                dropped, quantity = basket.pop(lots.randrange(len(basket)))
-                yield _event(shopper_id, "RemovedFromBasket", product=_bought(dropped), quantity=quantity)
-        yield _event(shopper_id, "PageViewed", page={"kind": "checkout", "path": "/checkout"})
-        if basket and lots.random() < 0.8:
-            yield _order(shopper_id, basket)
-
-
-def _towards(shopper_id: str, good: Good, lots: random.Random) -> Iterator[Event]:
-    """The way to a product: a search or its shelf, perhaps its page."""
-    if lots.random() < 0.3:
-        yield _event(shopper_id, "ProductsSearched", query=good.name_fr.lower(), result_count=lots.randint(1, 9))
-    else:
-        shelf = {"kind": "category", "category_id": good.category_id, "path": f"/c/{good.category_id}"}
-        yield _event(shopper_id, "PageViewed", page=shelf)
-    if lots.random() < 0.4:
-        page = {"kind": "product", "product_id": good.product_id, "category_id": good.category_id}
-        yield _event(shopper_id, "PageViewed", page=page)
-
-
-def _order(shopper_id: str, basket: list[tuple[Good, int]]) -> Event:
-    lines = [
-        {
-            "product_id": good.product_id,
-            "category_id": good.category_id,
-            "quantity": quantity,
-            "price_minor": good.price_minor,
-        }
-        for good, quantity in basket
-    ]
-    total_minor = sum(good.price_minor * quantity for good, quantity in basket)
-    order_id = f"crowd-{uuid4().hex[:12]}"
-    return _event(shopper_id, "OrderPaid", order_id=order_id, lines=lines, total_minor=total_minor, currency="EUR")
-
-
-def _bought(good: Good) -> Event:
-    about = {"product_id": good.product_id, "category_id": good.category_id, "price_minor": good.price_minor}
-    return about | {"currency": "EUR"} | ({"brand": good.brand} if good.brand else {})
-
-
-def _event(shopper_id: str, kind: str, **fields: Any) -> Event:
-    occurred_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    common = {"event_id": str(uuid4()), "type": kind, "occurred_at": occurred_at, "shopper_id": shopper_id}
-    return common | {"consent": "granted"} | fields
+        order_id = f"crowd-{uuid4().hex[:12]}" if lots.random() < 0.8 else None
+        yield from trip(shopper, basket, lots, write, {}, order_id)

@@ -6,7 +6,6 @@ store, since no endpoint shows one.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -19,18 +18,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from deploy.demo.answers import answer_file, answer_headers, answer_json
 from deploy.demo.crowd import Tally
 from deploy.demo.goods import Goods, page_data
+from deploy.demo.keys import DemoKeys
+from deploy.demo.night_desk import NightDesk
 from deploy.demo.pictures import Studio
 from deploy.demo.tastes import PERSONAS
 from domain.tree import to_json
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-POLICY = (
-    "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'; "
-    "require-trusted-types-for 'script'"
-)
 SHOPPER_ID = re.compile(r"demo-[a-z0-9-]{1,40}")
 BODY_BYTES_MAX = 1_024
 ASK_TIMEOUT_S = 5.0
@@ -43,38 +41,38 @@ class Counter:
 
     Args:
         base_url: where hotbasket answers.
-        write_key, secret_key: the demo retailer's.
-        retailer_id: pages keep what they keep under it.
+        keys: the demo retailer's; pages keep what they keep under its id.
         tree_of: gives a shopper's tree and its generation, by raw shopper id.
         tally: of the simulated shoppers.
+        night: shows and starts the night.
     """
 
     def __init__(
         self,
         base_url: str,
-        write_key: str,
-        secret_key: str,
-        retailer_id: str,
+        keys: DemoKeys,
         tree_of: Callable[[str], Awaitable[tuple[int, bytes] | None]],
         tally: Tally,
+        night: NightDesk,
     ) -> None:
-        self._write_key = write_key
-        self._retailer_id = retailer_id
+        self.night = night
+        self._keys = keys
         self._tree_of = tree_of
         self._tally = tally
         self._hotbasket = httpx.AsyncClient(
-            base_url=base_url, auth=(secret_key, ""), timeout=ASK_TIMEOUT_S, trust_env=False
+            base_url=base_url, auth=(keys.secret_key, ""), timeout=ASK_TIMEOUT_S, trust_env=False
         )
 
     async def close(self) -> None:
-        """Closes its connections."""
+        """Ends a night that runs, and closes its connections."""
+        await self.night.close()
         await self._hotbasket.aclose()
 
     async def session(self, _: Request) -> Response:
         """Gives what a page needs to start: the public key and who may shop."""
         personas = [{"id": taste.shopper, "title": {"fr": taste.title_fr, "en": taste.title_en}} for taste in PERSONAS]
-        body = {"write_key": self._write_key, "retailer_id": self._retailer_id, "personas": personas}
-        return _json(body)
+        body = {"write_key": self._keys.write_key, "retailer_id": self._keys.retailer_id, "personas": personas}
+        return answer_json(body)
 
     async def subscription(self, request: Request) -> Response:
         """Gives a token for one of the demo's shoppers; a real shop would look at who is logged in."""
@@ -82,26 +80,26 @@ class Counter:
         async for chunk in request.stream():
             body += chunk
             if len(body) > BODY_BYTES_MAX:
-                return _json({"error": "too_large"}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                return answer_json({"error": "too_large"}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         try:
             shopper_id = msgspec.json.decode(bytes(body), type=dict[str, str])["shopper_id"]
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
-            return _json({"error": "unreadable"}, HTTPStatus.BAD_REQUEST)
+            return answer_json({"error": "unreadable"}, HTTPStatus.BAD_REQUEST)
         if not SHOPPER_ID.fullmatch(shopper_id):
-            return _json({"error": "no_demo_shopper"}, HTTPStatus.FORBIDDEN)
+            return answer_json({"error": "no_demo_shopper"}, HTTPStatus.FORBIDDEN)
         return await self._passed_on("/v1/subscriptions", shopper_id)
 
     async def glass(self, request: Request) -> Response:
         """Gives what hotbasket knows of a shopper, and the tree unless the page has that generation already."""
         shopper_id = request.query_params.get("shopper", "")
         if not SHOPPER_ID.fullmatch(shopper_id):
-            return _json({"error": "no_demo_shopper"}, HTTPStatus.FORBIDDEN)
+            return answer_json({"error": "no_demo_shopper"}, HTTPStatus.FORBIDDEN)
         answer = await self._ask("/v1/shoppers/lookup", shopper_id)
         if answer is None or answer.status_code not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
-            return _json({"error": "unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
+            return answer_json({"error": "unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
         shopper: Any = answer.json() if answer.status_code == HTTPStatus.OK else None
         tree = await self._tree(shopper_id, request.query_params.get("generation", ""))
-        return _json({"shopper": shopper, "tree": tree, "crowd": self._tally.summary()})
+        return answer_json({"shopper": shopper, "tree": tree, "crowd": self._tally.summary()})
 
     async def _tree(self, shopper_id: str, generation_known: str) -> dict[str, Any] | None:
         found = await self._tree_of(shopper_id)
@@ -113,8 +111,8 @@ class Counter:
     async def _passed_on(self, path: str, shopper_id: str) -> Response:
         answer = await self._ask(path, shopper_id)
         if answer is None:
-            return _json({"error": "unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
-        return Response(answer.content, answer.status_code, _headers("no-store"), "application/json")
+            return answer_json({"error": "unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(answer.content, answer.status_code, answer_headers("no-store"), "application/json")
 
     async def _ask(self, path: str, shopper_id: str) -> httpx.Response | None:
         """Gives hotbasket's answer; None where there is none."""
@@ -131,22 +129,22 @@ def routes(counter: Counter, goods: Goods, studio: Studio) -> tuple[BaseRoute, .
     files = {file.name: file.read_bytes() for file in STATIC.iterdir() if file.suffix in TYPES}
 
     async def page(request: Request) -> Response:
-        return _file(request, files["index.html"], TYPES[".html"])
+        return answer_file(request, files["index.html"], TYPES[".html"])
 
     async def static(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in files:
-            return _json({"error": "not_found"}, HTTPStatus.NOT_FOUND)
-        return _file(request, files[name], TYPES[Path(name).suffix])
+            return answer_json({"error": "not_found"}, HTTPStatus.NOT_FOUND)
+        return answer_file(request, files[name], TYPES[Path(name).suffix])
 
     async def picture(request: Request) -> Response:
         drawn = pictures.get(request.path_params["product_id"])
         if drawn is None:
-            return _json({"error": "not_found"}, HTTPStatus.NOT_FOUND)
-        return _file(request, drawn, TYPES[".svg"], fresh_s=300)
+            return answer_json({"error": "not_found"}, HTTPStatus.NOT_FOUND)
+        return answer_file(request, drawn, TYPES[".svg"], fresh_s=300)
 
     async def shelf_list(request: Request) -> Response:
-        return _file(request, shelves, "application/json")
+        return answer_file(request, shelves, "application/json")
 
     return (
         *(Route(path, page) for path in PAGES),
@@ -156,26 +154,6 @@ def routes(counter: Counter, goods: Goods, studio: Studio) -> tuple[BaseRoute, .
         Route("/demo/session", counter.session),
         Route("/demo/subscription", counter.subscription, methods=["POST"]),
         Route("/demo/glass", counter.glass),
+        Route("/demo/night", counter.night.show),
+        Route("/demo/night", counter.night.start, methods=["POST"]),
     )
-
-
-def _file(request: Request, body: bytes, media_type: str, *, fresh_s: int = 0) -> Response:
-    """Answers with a file, or that the browser has it already."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-    headers = _headers(f"max-age={fresh_s}" if fresh_s else "no-cache") | {"etag": tag}
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)
-
-
-def _json(body: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(msgspec.json.encode(body), status, _headers("no-store"), "application/json")
-
-
-def _headers(caching: str) -> dict[str, str]:
-    return {
-        "cache-control": caching,
-        "content-security-policy": POLICY,
-        "referrer-policy": "same-origin",
-        "x-content-type-options": "nosniff",
-    }

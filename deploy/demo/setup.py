@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 from starlette.routing import BaseRoute
 
 from deploy.demo.crowd import Crowd
 from deploy.demo.goods import Goods, catalogue_items, read_goods
+from deploy.demo.keys import DemoKeys, read_keys, write_keys
+from deploy.demo.night import Night, nightly
+from deploy.demo.night_desk import NightDesk
+from deploy.demo.past import MARKER, Past
 from deploy.demo.pictures import Studio
 from deploy.demo.routes import Counter, routes
 from deploy.demo.tastes import EVERYBODY, PERSONAS
@@ -26,15 +28,6 @@ from domain.tree import encode
 from domain.tree_faults import read_tree
 
 NAME = "demo"
-KEYS_FILE = "demo.json"
-
-
-class DemoKeys(Struct, frozen=True, kw_only=True):
-    """What a retailer keeps after `retailer add`; here in a file that only its owner can read."""
-
-    retailer_id: str
-    write_key: str
-    secret_key: str
 
 
 class DemoPorts(Protocol):
@@ -56,8 +49,8 @@ class Demo(NamedTuple):
 
     Attributes:
         routes: the shop's pages, for the gateway to serve beside its own paths.
-        crowd: simulated shoppers; `await crowd.run()` once the port answers, cancel it to end them.
-        counter: the shop's own server side; `await counter.close()` at the end.
+        crowd: simulated shoppers and their past; `await crowd.run()` once the port answers, cancel it to end them.
+        counter: the shop's own server side; `await counter.close()` at the end, which ends a night too.
     """
 
     routes: tuple[BaseRoute, ...]
@@ -65,7 +58,9 @@ class Demo(NamedTuple):
     counter: Counter
 
 
-async def setup(ports: DemoPorts, shopper_key: Callable[[str], bytes], data: Path, base_url: str) -> Demo:
+async def setup(
+    ports: DemoPorts, shopper_key: Callable[[str], bytes], data: Path, base_url: str, night: Night | None = None
+) -> Demo:
     """Makes the demo's retailer, once, and gives what serves its shop.
 
     Args:
@@ -73,6 +68,7 @@ async def setup(ports: DemoPorts, shopper_key: Callable[[str], bytes], data: Pat
         shopper_key: gives the key under which a retailer's shopper ids are hashed.
         data: directory for the retailer's keys.
         base_url: where the public port answers, without a slash at its end.
+        night: what the button starts; None = this system's own nightly.
 
     Raises:
         PortError: the stores can't be written.
@@ -81,21 +77,23 @@ async def setup(ports: DemoPorts, shopper_key: Callable[[str], bytes], data: Pat
     goods = read_goods()
     keys = await _retailer(ports.retailers, data, base_url)
     await _catalogue(ports.retailers, keys.retailer_id, goods)
-    await _trees(ports.trees, keys.retailer_id, shopper_key(keys.retailer_id))
-    crowd = Crowd(base_url, keys.secret_key, goods)
+    await _trees(ports.trees, keys, shopper_key(keys.retailer_id), data)
+    past = Past(base_url, keys.secret_key, keys.retailer_id, goods, data / MARKER)
+    crowd = Crowd(base_url, keys.secret_key, goods, past)
 
     async def tree_of(shopper_id: str) -> tuple[int, bytes] | None:
         key = ShopperKey(keys.retailer_id, shopper_hash(shopper_key(keys.retailer_id), shopper_id))
         return (await ports.trees.load([key])).get(key)
 
-    counter = Counter(base_url, keys.write_key, keys.secret_key, keys.retailer_id, tree_of, crowd.tally)
+    desk = NightDesk(night or Night(nightly(data, keys.retailer_id)), past, _origins(base_url))
+    counter = Counter(base_url, keys, tree_of, crowd.tally, desk)
     return Demo(routes(counter, goods, Studio()), crowd, counter)
 
 
 async def _retailer(retailers: Retailers, data: Path, base_url: str) -> DemoKeys:
     """The retailer's keys, after making it if it is not there, and renewing its keys if they are lost."""
     known = retailers.current().retailers
-    keys = _read_keys(data / KEYS_FILE)
+    keys = read_keys(data)
     same_name = next((one for one in known.values() if one.name == NAME), None)
     if keys is None or (same_name is not None and same_name.retailer_id != keys.retailer_id):
         keys = DemoKeys(
@@ -103,7 +101,7 @@ async def _retailer(retailers: Retailers, data: Path, base_url: str) -> DemoKeys
             write_key=f"wk_{secrets.token_urlsafe(24)}",
             secret_key=f"sk_{secrets.token_urlsafe(24)}",
         )
-        _write_keys(data / KEYS_FILE, keys)
+        write_keys(data, keys)
         if same_name is not None:
             await retailers.rotate_key(keys.retailer_id, "write", _digest(keys.write_key), old_until_ms=0)
             await retailers.rotate_key(keys.retailer_id, "secret", _digest(keys.secret_key), old_until_ms=0)
@@ -121,19 +119,29 @@ async def _catalogue(retailers: Retailers, retailer_id: str, goods: Goods) -> No
         await retailers.import_catalogue(retailer_id, wanted)
 
 
-async def _trees(trees: TreeStore, retailer_id: str, key: bytes) -> None:
-    """Pushes the trees through the door that every tree passes, unless these very trees are in force.
+async def _trees(trees: TreeStore, keys: DemoKeys, key: bytes, data: Path) -> None:
+    """Pushes the demo's own trees through the door that every tree passes, where none are in force.
 
-    A tree that somebody pushed since the last start gives way to the demo's own.
+    Trees that a night grew, or that somebody pushed, survive a restart: only where those in force are exactly what the
+    demo pushed itself, and its own have changed since, its own are pushed again.
     """
-    wanted: list[tuple[str, bytes]] = []
+    wanted: dict[str, bytes] = {}
     for taste in (EVERYBODY, *PERSONAS):
         shopper, tree = read_tree(grow(taste))
-        wanted.append((DEFAULT if shopper == DEFAULT else shopper_hash(key, shopper), encode(tree)))
-    there = await trees.load([ShopperKey(retailer_id, shopper) for shopper, _ in wanted])
-    in_force = {key.shopper: stored.blob for key, stored in there.items()}
-    if any(in_force.get(shopper) != blob for shopper, blob in wanted):
-        await trees.push(retailer_id, wanted)
+        wanted[DEFAULT if shopper == DEFAULT else shopper_hash(key, shopper)] = encode(tree)
+    there = await trees.load([ShopperKey(keys.retailer_id, shopper) for shopper in wanted])
+    own = _digest_of(wanted)
+    in_force = _digest_of({shopper_key.shopper: stored.blob for shopper_key, stored in there.items()})
+    if not there or (in_force == keys.trees and in_force != own):
+        await trees.push(keys.retailer_id, list(wanted.items()))
+        in_force = own
+    if in_force == own != keys.trees:
+        write_keys(data, structs.replace(keys, trees=own))
+
+
+def _digest_of(trees: Mapping[str, bytes]) -> str:
+    """Gives what equal trees of equal shoppers have in common."""
+    return hashlib.sha256(b"".join(shopper.encode() + blob for shopper, blob in sorted(trees.items()))).hexdigest()
 
 
 def _origins(base_url: str) -> tuple[str, ...]:
@@ -144,21 +152,3 @@ def _origins(base_url: str) -> tuple[str, ...]:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _read_keys(file: Path) -> DemoKeys | None:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=DemoKeys)
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return None
-
-
-def _write_keys(file: Path, keys: DemoKeys) -> None:
-    """Writes the file whole or not at all, never readable for others."""
-    fresh = file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(msgspec.json.encode(keys))
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(file)

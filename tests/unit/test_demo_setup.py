@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,23 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from msgspec import structs
 from starlette.routing import Router
 
 from adapters.clock import SystemClock
 from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
-from deploy.demo.setup import KEYS_FILE, NAME, Demo, setup
+from deploy.demo.keys import KEYS_FILE
+from deploy.demo.night import Night
+from deploy.demo.night_needs import Need
+from deploy.demo.setup import NAME, Demo, setup
+from deploy.demo.tastes import EVERYBODY, PERSONAS
+from deploy.demo.trees import grow
 from domain.ids import ShopperKey, shopper_hash
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
+from domain.tree import encode
+from domain.tree_faults import read_tree
 from monitoring.metrics import Metrics
 
 URL = "http://127.0.0.1:8080"
@@ -90,10 +99,70 @@ async def test_lost_keys_are_replaced(ports: Ports, tmp_path: Path) -> None:
     assert (None, None) == (opens(ports, old["write_key"]), opens(ports, old["secret_key"]))
 
 
+def sauce_lovers(ports: Ports, keys: dict[str, str]) -> list[tuple[str, bytes]]:
+    """Trees that somebody pushes: every persona, and who has none, gets the tree of the last persona."""
+    _, tree = read_tree(grow(PERSONAS[-1]))
+    hashed = [shopper_hash(ports.secrets.shopper_key(keys["retailer_id"]), taste.shopper) for taste in PERSONAS]
+    return [(shopper, encode(tree)) for shopper in (DEFAULT, *hashed)]
+
+
+async def generation_of(ports: Ports, keys: dict[str, str]) -> int:
+    """The generation of the tree of who has none of their own."""
+    everybody = ShopperKey(keys["retailer_id"], DEFAULT)
+    return (await ports.trees.load([everybody]))[everybody].generation
+
+
+async def test_grown_trees_survive_a_restart(ports: Ports, tmp_path: Path) -> None:
+    """What a night pushed is still in force after the next start, and the one after that."""
+    keys = await set_up(ports, tmp_path)
+    grown = await ports.trees.push(keys["retailer_id"], sauce_lovers(ports, keys))
+    for _ in range(2):
+        await set_up(ports, tmp_path)
+        assert grown == await generation_of(ports, keys)
+
+
+async def test_changed_own_trees_replace_the_demos_own(
+    ports: Ports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new version of the demo with other trees of its own puts them in force where its old ones were, once."""
+    keys = await set_up(ports, tmp_path)
+    before = await generation_of(ports, keys)
+    with monkeypatch.context() as newer:
+        newer.setattr("deploy.demo.setup.EVERYBODY", structs.replace(EVERYBODY, forgotten="butter"))
+        await set_up(ports, tmp_path)
+        await set_up(ports, tmp_path)
+        assert before + 1 == await generation_of(ports, keys)
+
+
+async def test_changed_own_trees_leave_grown_ones_alone(
+    ports: Ports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new version of the demo does not undo what a night pushed."""
+    keys = await set_up(ports, tmp_path)
+    grown = await ports.trees.push(keys["retailer_id"], sauce_lovers(ports, keys))
+    monkeypatch.setattr("deploy.demo.setup.EVERYBODY", structs.replace(EVERYBODY, forgotten="butter"))
+    await set_up(ports, tmp_path)
+    assert grown == await generation_of(ports, keys)
+
+
+async def test_a_demo_of_before_remembers_its_trees(ports: Ports, tmp_path: Path) -> None:
+    """Keys written before the digest was kept: trees that are the demo's own are known as such from then on."""
+    keys = await set_up(ports, tmp_path)
+    old = {name: keys[name] for name in ("retailer_id", "write_key", "secret_key")}
+    (tmp_path / KEYS_FILE).write_bytes(msgspec.json.encode(old))
+    assert keys == await set_up(ports, tmp_path)
+
+
+async def nothing_missing() -> Need | None:
+    """A machine that has everything."""
+    return None
+
+
 @pytest.fixture
 async def demo(ports: Ports, tmp_path: Path) -> AsyncIterator[Demo]:
     """The demo, beside no gateway."""
-    made = await setup(ports, ports.secrets.shopper_key, tmp_path, "http://127.0.0.1:9")
+    night = Night((sys.executable, "-c", "import time; time.sleep(600)"), nothing_missing)
+    made = await setup(ports, ports.secrets.shopper_key, tmp_path, "http://127.0.0.1:9", night)
     yield made
     await made.counter.close()
 
@@ -147,3 +216,53 @@ async def test_the_secret_key_never_leaves(browser: httpx.AsyncClient, tmp_path:
     answers = [await browser.get(path) for path in ("/", "/demo/session", "/demo/goods", "/demo/glass?shopper=demo-1")]
     assert [] == [answer.url for answer in answers if keys["secret_key"] in answer.text]
     assert keys["write_key"] == answers[1].json()["write_key"]
+
+
+OWN = {"origin": "http://127.0.0.1:9", "content-type": "application/json"}
+
+
+async def test_a_night_starts_from_the_shops_own_page_once(browser: httpx.AsyncClient) -> None:
+    """The page's own request starts it, a second one is told that it runs, and whoever looks sees it."""
+    assert not (await browser.get("/demo/night")).json()["running"]
+    started = await browser.post("/demo/night", headers=OWN, content=b"{}")
+    assert (202, True) == (started.status_code, started.json()["running"])
+    assert 409 == (await browser.post("/demo/night", headers=OWN, content=b"{}")).status_code
+    seen = (await browser.get("/demo/night")).json()
+    assert (True, True, None) == (seen["available"], seen["running"], seen["error"])
+    assert ["cool", "train", "evaluate", "grow", "push"] == [step["name"] for step in seen["steps"]]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "application/json"}, 403),
+        ({"origin": "https://elsewhere.example", "content-type": "application/json"}, 403),
+        ({"origin": "null", "content-type": "application/json"}, 403),
+        ({"origin": "http://127.0.0.1:9", "content-type": "application/x-www-form-urlencoded"}, 415),
+        ({"origin": "http://127.0.0.1:9", "content-type": "text/plain"}, 415),
+        ({"origin": "http://127.0.0.1:9"}, 415),
+    ],
+)
+async def test_another_site_cannot_start_a_night(
+    browser: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    """A form or a script of another origin, and what is no JSON, is refused, and no night runs."""
+    assert status == (await browser.post("/demo/night", headers=headers, content=b"{}")).status_code
+    assert not (await browser.get("/demo/night")).json()["running"]
+
+
+async def test_where_something_is_missing_the_night_says_what_to_install(ports: Ports, tmp_path: Path) -> None:
+    """Without the libraries the button's answer is 503 with the cure, and the page is told the same."""
+
+    async def java_is_missing() -> Need | None:
+        return Need("java", "Install a JDK.")
+
+    night = Night((sys.executable, "-c", ""), java_is_missing)
+    made = await setup(ports, ports.secrets.shopper_key, tmp_path, "http://127.0.0.1:9", night)
+    transport = httpx.ASGITransport(app=Router(routes=list(made.routes)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        refused = await client.post("/demo/night", headers=OWN, content=b"{}")
+        assert (503, "Install a JDK.") == (refused.status_code, refused.json()["detail"])
+        seen = (await client.get("/demo/night")).json()
+        assert (False, "java", "Install a JDK.") == (seen["available"], seen["needs"], seen["why_not"])
+    await made.counter.close()

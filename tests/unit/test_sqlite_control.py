@@ -15,6 +15,7 @@ from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.errors import Refused
 from domain.ports.retailers import CatalogueItem, Retailer
 from domain.ports.tree_store import DEFAULT
+from tests.contract.conftest import StoppedClock
 from tests.contract.consumer import eventually
 
 SHOP = Retailer(retailer_id="r-1", name="Shop")
@@ -33,14 +34,14 @@ async def test_each_subject_has_its_own_version(control: ControlFile) -> None:
     """A pushed tree makes nobody read the retailers again."""
     subjects = ("retailers", "trees", "replays")
     before = [control.version(subject) for subject in subjects]
-    await SqliteTreeStore(control).push("r-1", [(DEFAULT, b"tree")])
+    await SqliteTreeStore(control, StoppedClock()).push("r-1", [(DEFAULT, b"tree")])
     after = [control.version(subject) for subject in subjects]
     assert [True, False, True] == [old == new for old, new in zip(before, after, strict=True)]
 
 
 async def test_own_changes_are_seen_at_once(control: ControlFile) -> None:
     """Who changed something sees it with the next call, however soon."""
-    trees = SqliteTreeStore(control)
+    trees = SqliteTreeStore(control, StoppedClock())
     seen = [trees.version()]
     for number in range(20):
         await trees.push("r-1", [(DEFAULT, b"%d" % number)])

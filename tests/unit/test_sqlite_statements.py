@@ -32,6 +32,9 @@ async def ports(tmp_path: Path) -> AsyncIterator[Ports]:
     opened = embedded(tmp_path / "data", load_settings(), Metrics(), StoppedClock())
     await opened.snapshots.save(0, SNAPSHOTS)
     await opened.trees.push("r-1", [(DEFAULT, b"default"), *((key.shopper, b"own") for key in KEYS[:100])])
+    for generation in [await opened.releases.begin("r-1") for _ in range(3)]:
+        await opened.releases.put("r-1", generation, [(key.shopper, b"next") for key in KEYS[:100]])
+    await opened.releases.show("r-1", 3, trees=100)
     await opened.failed.put([failed(number) for number in range(50)])
     await opened.failed.request_replay(["0-1-7"])
     await opened.events.append(events(50))
@@ -48,13 +51,18 @@ CALLS: dict[str, Callable[[Ports], Awaitable[object]]] = {
     "load trees": lambda ports: ports.trees.load(KEYS),
     "get a tree": lambda ports: ports.trees.get(KEYS[0], 1),
     "push trees": lambda ports: ports.trees.push("r-1", [(KEYS[0].shopper, b"new")]),
+    "put trees": lambda ports: ports.releases.put("r-1", 4, [(key.shopper, b"newer") for key in KEYS[:300]]),
+    "show trees": lambda ports: ports.releases.show("r-1", 4, trees=100),
+    "roll trees back": lambda ports: ports.releases.rollback("r-1"),
+    "list releases": lambda ports: ports.releases.released("r-1"),
+    "forget trees": lambda ports: ports.releases.forget("r-1"),
     "requested replays": lambda ports: ports.failed.requested(0, events_max=10),
     "replayed": lambda ports: ports.failed.replayed(["0-1-7"]),
     "append events": lambda ports: ports.events.append(events(1)),
     "commit": lambda ports: ports.events.commit(0, Committed(Position(1, 1), 1, 1)),
     "committed": lambda ports: ports.events.committed(0),
 }
-SMALL = ("versions", "replays", "generations", "retailers", "owners", "commits")
+SMALL = ("versions", "replays", "generations", "releases", "retailers", "owners", "commits")
 """Tables of a handful of rows, which may be read whole."""
 END_OF_LOG = "ORDER BY first_offset DESC LIMIT 1"
 """Reads one row by the key, which SQLite calls a scan too."""

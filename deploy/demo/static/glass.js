@@ -5,6 +5,7 @@
 import {el} from './dom.js';
 import {conditionText, fieldsOf, glassWord, number, seenText} from './glass_words.js';
 import {nameOf, product} from './goods.js';
+import {announce, nightCard} from './night.js';
 import {consented, onAct, shopper, space} from './session.js';
 import {arriveAt, forgetTrail, openTrail, plant, settle, way} from './trail.js';
 import {drawTree, lightTree} from './tree_view.js';
@@ -15,6 +16,7 @@ const POLL_MS = 1000;
 const SOON_MS = [60, 400, 1100];
 const OPEN_KEY = 'demo.glass';
 const ROWS = 12;
+/** Of a panel that is not open yet, pixels. */ const ROOM = 396;
 
 const panel = document.getElementById('glass');
 const PARTS = ['state', 'events', 'basket', 'tree', 'experiences', 'why', 'crowd'];
@@ -22,8 +24,11 @@ const parts = Object.fromEntries(PARTS.map((name) => [name, el(`div.glass-${name
 /** @type {{id: string, kind: string, slot: string, node: string, ms: number, note: string}[]} */ let arrivals = [];
 /** Undefined until hotbasket was asked, null for nobody. */ let known;
 let generation = -1;
+/** @type {import('./tree_view.js').Tree|null} */ let tree = null;
 let drawing = null;
+let room = 0;
 const sum = el('span.glass-total');
+const note = el('span.glass-generation');
 let asking = false;
 
 export function startGlass() {
@@ -33,9 +38,10 @@ export function startGlass() {
     el('h3', {id: `glass-${word}`}, el('span', {}, glassWord(word)), aside), part);
   panel.append(
     el('div.glass-head', {}, el('h2', {id: 'glass-title'}, glassWord('title')), parts.state),
-    section('events', parts.events), section('basket', parts.basket, sum), section('tree', parts.tree),
-    section('experiences', parts.experiences), section('why', parts.why), parts.crowd);
+    section('events', parts.events), section('basket', parts.basket, sum), section('tree', parts.tree, note),
+    section('experiences', parts.experiences), section('why', parts.why), section('night', nightCard()), parts.crowd);
   startToggle();
+  new ResizeObserver(() => requestAnimationFrame(redrawTree)).observe(parts.tree);
   onAct((event) => noteAction(event, consented() === 'granted' ? 'waiting' : 'held'));
   onWire((settled) => { drawEvents(); if (settled) askSoon(); });
   window.hotbasket.on('experience', (experience) => { arrived(experience); return false; });
@@ -92,19 +98,37 @@ async function ask() {
   } catch { /* the server is away; the next poll tells */ } finally { asking = false; }
 }
 
-function take({shopper: view, tree, crowd}) {
+function take({shopper: view, tree: grown, crowd}) {
   if (consented() !== 'granted') return;
   known = view;
-  if (tree) {
-    generation = tree.generation;
-    drawing = drawTree(tree);
-    parts.tree.replaceChildren(drawing);
-    plant(tree);
-  }
+  if (grown) takeTree(grown);
   if (view && view.tree.node_id) settle(view);
   drawKnown();
   const counts = {...crowd, events: number(crowd.events), experiences: number(crowd.experiences)};
   parts.crowd.textContent = glassWord('crowd', counts);
+}
+
+function takeTree(grown) {
+  const isNew = generation > 0;
+  ({generation} = grown);
+  tree = grown;
+  plant(tree);
+  room = 0;
+  redrawTree();
+  note.textContent = glassWord(isNew ? 'newTree' : 'generation', {generation});
+  note.classList.toggle('fresh', isNew);
+  if (isNew) announce(note.textContent);
+}
+
+/** Draws the tree as wide as the panel is now. */
+function redrawTree() {
+  const wanted = parts.tree.clientWidth || room || ROOM;
+  if (!tree || wanted === room) return;
+  room = wanted;
+  drawing = drawTree(tree, room);
+  parts.tree.replaceChildren(drawing);
+  if (drawing.classList.contains('tall')) parts.tree.setAttribute('tabindex', '0'); else parts.tree.removeAttribute('tabindex');
+  drawKnown();
 }
 
 const nothing = (word) => el('p.none', {}, word);
@@ -143,8 +167,9 @@ function drawWhy(told) {
 function drawState() {
   const consent = consented();
   if (consent !== 'granted') {
-    drawing = null;
+    tree = drawing = null;
     generation = -1;
+    note.textContent = '';
     parts.tree.replaceChildren(nothing(glassWord('dark')));
   }
   const unsaid = consent === 'denied' ? 'denied' : 'asked';

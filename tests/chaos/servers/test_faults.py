@@ -12,7 +12,7 @@ from tests.chaos.servers.faults import OUTAGE_S, Case, cases
 from tests.chaos.servers.place import Place
 
 HANGS_AFTER_S = 10.0
-"""The contract says one second, and the table shows what it was; this tells a slow machine from a request that hangs."""
+"""The contract says one second, and the table tells what it was; this tells a slow machine from a hanging request."""
 
 
 @pytest.mark.parametrize("case", cases(is_long=RUNS > 1), ids=str)

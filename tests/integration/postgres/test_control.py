@@ -13,6 +13,7 @@ from adapters.postgres.replay_requests import WANTED_MAX
 from adapters.settings import Settings
 from domain.errors import PortError, Refused
 from domain.ports.retailers import CatalogueItem, Retailer
+from domain.releases import Overtaken
 from monitoring.metrics import Metrics
 from tests.contract.consumer import eventually
 from tests.integration.postgres.conftest import Open
@@ -26,7 +27,7 @@ async def test_a_change_of_another_process_is_in_force(settings: Settings, opene
     async with opened(settings) as running, opened(settings) as command:
         before = running.generations.version()
         await command.retailers.add(SHOP, "write", "secret")
-        await command.generations.show("r-1", await command.generations.reserve("r-1"))
+        await command.generations.show("r-1", await command.generations.reserve("r-1"), 1)
         assert 1 == await command.requests.request(["3-17"])
 
         async def is_in_force() -> bool:
@@ -48,7 +49,7 @@ async def test_what_did_not_change_is_not_loaded_again(settings: Settings, opene
         await running.retailers.import_catalogue("r-1", [CatalogueItem(product_id="p", name="P", category_id="c")])
         before = running.retailers.current()
         await running.requests.request(["3-17"])
-        await running.generations.show("r-1", await running.generations.reserve("r-1"))
+        await running.generations.show("r-1", await running.generations.reserve("r-1"), 1)
         assert before is running.retailers.current()
         await running.retailers.import_catalogue("r-2", [CatalogueItem(product_id="q", name="Q", category_id="c")])
         after = running.retailers.current()
@@ -70,11 +71,42 @@ async def test_a_reserved_generation_is_invisible_until_shown(settings: Settings
         numbers = [await control.generations.reserve("r-1") for _ in range(3)]
         assert {} == control.generations.visible()
         for _ in range(2):
-            await control.generations.show("r-1", numbers[0])
-            await control.generations.show("r-1", numbers[2])
+            await control.generations.show("r-1", numbers[0], 5)
+            await control.generations.show("r-1", numbers[2], 7)
         assert {"r-1": frozenset({1, 3})} == control.generations.visible()
+        assert [(3, 7), (2, 0), (1, 5)] == [
+            (row.generation, row.trees) for row in await control.generations.rows("r-1")
+        ]
+        with pytest.raises(Overtaken, match="generation 2 was overtaken by 3"):
+            await control.generations.show("r-1", 2, 1)
         with pytest.raises(Refused, match="generation 4"):
-            await control.generations.show("r-1", 4)
+            await control.generations.show("r-1", 4, 1)
+
+
+async def test_of_many_rollbacks_at_once_one_counts(settings: Settings, opened: Open) -> None:
+    """Two people who roll back at the same moment go one step back together, not two."""
+    async with opened(settings) as one, opened(settings) as other:
+        for _ in range(4):
+            await one.generations.show("r-1", await one.generations.reserve("r-1"), 1)
+        got = await asyncio.gather(*(who.generations.hide("r-1") for who in (one, other) * 3), return_exceptions=True)
+        assert [3] == [found for found in got if not isinstance(found, BaseException)]
+        assert {"Refused"} == {type(found).__name__ for found in got if isinstance(found, BaseException)}
+        await other.generations.forgotten("r-1", [4])
+        rows = [(row.generation, row.is_rolled_back, row.is_forgotten) for row in await one.generations.rows("r-1")]
+        assert [(4, True, True), (3, False, False), (2, False, False), (1, False, False)] == rows
+
+
+async def test_a_process_of_before_sees_a_rollback(settings: Settings, opened: Open) -> None:
+    """What runs during an upgrade looks at `visible_at` alone, and writes rows without the newer columns."""
+    async with opened(settings) as control:
+        with psycopg.connect(settings.postgres, user=settings.postgres_user) as older:
+            for generation in (1, 2):
+                older.execute("INSERT INTO generations SELECT 'r-1', %s", (generation,))
+                older.execute("UPDATE generations SET visible_at = now() WHERE generation = %s", (generation,))
+        assert 1 == await control.generations.hide("r-1")
+        with psycopg.connect(settings.postgres, user=settings.postgres_user) as older:
+            seen = older.execute("SELECT generation FROM generations WHERE visible_at IS NOT NULL").fetchall()
+        assert [(1,)] == seen
 
 
 async def test_requests_are_kept_by_partition_until_forgotten(settings: Settings, opened: Open) -> None:
@@ -138,7 +170,7 @@ async def test_a_row_that_cannot_be_read_leaves_the_last_known_in_force(
             return (metrics.registry.get_sample_value("hotbasket_control_errors_total") or 0) > 0
 
         await eventually(is_counted)
-        await running.generations.show("r-1", await running.generations.reserve("r-1"))
+        await running.generations.show("r-1", await running.generations.reserve("r-1"), 1)
         assert (before, {"r-1": frozenset({1})}) == (running.retailers.current(), running.generations.visible())
         with pytest.raises(PortError, match="retailer r-1 can't be read"):
             async with opened(settings):

@@ -1,10 +1,12 @@
-"""The control plane's two promises (`adapters.control_plane`) in memory, shared by all who open the same stores."""
+"""The control plane's promises (`adapters.control_plane`) in memory, shared by all who open the same stores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from adapters.control_plane import GenerationRow, releases_of
 from domain.errors import PortError
+from tests.story import NOON_MS
 
 
 class MemoryGenerations:
@@ -13,31 +15,50 @@ class MemoryGenerations:
     def __init__(self) -> None:
         self.fails_to_show = False
         self._version = 1
-        self._reserved: dict[str, int] = {}
-        self._visible: dict[str, frozenset[int]] = {}
+        self._rows: dict[str, dict[int, GenerationRow]] = {}
 
     def version(self) -> int:
-        """Counts what was shown."""
+        """Counts what was shown and hidden."""
         return self._version
 
     def visible(self) -> Mapping[str, frozenset[int]]:
-        """What was shown."""
-        return self._visible
+        """What was shown and not hidden."""
+        return {retailer_id: releases_of(rows.values()).visible for retailer_id, rows in self._rows.items()}
+
+    async def rows(self, retailer_id: str) -> Sequence[GenerationRow]:
+        """Newest first."""
+        return sorted(self._rows.get(retailer_id, {}).values(), reverse=True)
 
     async def reserve(self, retailer_id: str) -> int:
         """The next number."""
-        self._reserved[retailer_id] = self._reserved.get(retailer_id, 0) + 1
-        return self._reserved[retailer_id]
+        rows = self._rows.setdefault(retailer_id, {})
+        generation = len(rows) + 1
+        rows[generation] = GenerationRow(generation, None, False, 0, False)
+        return generation
 
-    async def show(self, retailer_id: str, generation: int) -> None:
+    async def show(self, retailer_id: str, generation: int, trees: int) -> None:
         """Makes it count."""
         if self.fails_to_show:
             raise PortError("the control plane is down", retriable=True)
-        self._visible = {
-            **self._visible,
-            retailer_id: self._visible.get(retailer_id, frozenset()) | {generation},
-        }
+        rows = self._rows[retailer_id]
+        now = releases_of(rows.values())
+        if generation not in now.visible:
+            now.check_open(generation)
+            rows[generation] = rows[generation]._replace(visible_at_ms=NOON_MS, trees=trees)
+            self._version += 1
+
+    async def hide(self, retailer_id: str) -> int:
+        """Makes the last one count no more."""
+        rows = self._rows[retailer_id]
+        hidden, newest = releases_of(rows.values()).to_roll_back()
+        rows[hidden] = rows[hidden]._replace(visible_at_ms=None, is_rolled_back=True)
         self._version += 1
+        return newest
+
+    async def forgotten(self, retailer_id: str, generations: Collection[int]) -> None:
+        """Notes it."""
+        rows = self._rows[retailer_id]
+        rows.update({generation: rows[generation]._replace(is_forgotten=True) for generation in generations})
 
 
 class MemoryRequests:
