@@ -16,7 +16,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 endif
 
-.PHONY: help setup run test services servicesdown integration chaos check fmt simulate bench lock clean
+.PHONY: help setup run test services servicesdown integration chaos check fmt simulate bench evaluation lock clean
 
 help: ## List every command with one sentence
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -69,7 +69,7 @@ servicesdown: setup ## Stop the servers that `make services` started
 	@$(BIN)/python -m tests.services stop
 
 # Servers that run already, or that HOTBASKET_KAFKA, _SCYLLA and _POSTGRES point at, are used and left running.
-integration: setup ## Hold the production adapters to their contracts on real servers
+integration: setup ## Hold the production adapters to their contracts on real servers, and run the cold half on real Spark
 	@$(BIN)/python -m tests.services run -- \
 		$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/contract tests/integration
 
@@ -93,6 +93,9 @@ simulate: setup ## Replay one simulated run: make simulate SEED=42
 
 bench: setup ## Measure, print, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
+
+evaluation: setup ## Judge models and rules on the real baskets beside the checkout, and write docs/evaluation.md
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.evaluation
 
 COMPILE = PYTHONWARNINGS=ignore CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-config --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(if $(UPGRADE),--upgrade)

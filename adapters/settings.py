@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     margin_share: float = Field(
         default=0.25, gt=0, lt=1, description="margin share of a price where the catalogue knows no cost"
     )
+    reward_cost_share: float = Field(
+        default=1.0, gt=0, le=1, description="cost of a basket's reward as a share of its value; 1 = money off"
+    )
     generosity_max_percent: int = Field(default=30, ge=0, le=100, description="highest generosity that a rule gives")
 
     # SQLite.

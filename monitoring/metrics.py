@@ -210,7 +210,8 @@ class BatchMetrics:
     Every metric has a label, so that a job exports only what it measured.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
         self.job_s = Gauge("hotbasket_job_seconds", "Duration of a job's last run", ["job"], registry=registry)
         self.job_succeeded_at_s = Gauge(
             "hotbasket_job_last_success_timestamp_seconds", "When a job last succeeded", ["job"], registry=registry
@@ -220,7 +221,7 @@ class BatchMetrics:
         )
         self.cooled = Gauge(
             "hotbasket_cooled_rows",
-            "Rows of the last cooling: in = merged + repeated + failed",
+            "Rows of the last cooling: in = merged + repeated + failed; missing is a fault",
             ["fate"],
             registry=registry,
         )

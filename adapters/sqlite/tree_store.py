@@ -93,8 +93,11 @@ def _own(connection: sqlite3.Connection, keys: Sequence[ShopperKey]) -> dict[Sho
     for retailer_id, shoppers in slices(keys):
         marks = ", ".join("?" * len(shoppers))
         rows = connection.execute(
-            "SELECT shopper, MAX(generation), blob FROM visible_trees"  # noqa: S608 - marks are question marks
-            f" WHERE retailer_id = ? AND shopper IN ({marks}) GROUP BY shopper",
+            # The newest is looked up in the index alone: of older and of staged trees no blob is read.
+            "SELECT shopper, generation, blob FROM trees"  # noqa: S608 - marks are question marks
+            f" WHERE retailer_id = ? AND shopper IN ({marks}) AND generation = (SELECT newest.generation"
+            " FROM visible_trees AS newest WHERE newest.retailer_id = trees.retailer_id"
+            " AND newest.shopper = trees.shopper ORDER BY newest.generation DESC LIMIT 1)",
             (retailer_id, *shoppers),
         )
         found.update(

@@ -17,7 +17,7 @@ import httpx
 
 from deploy.demo.goods import Goods
 from deploy.demo.habits import Shopper
-from deploy.demo.past import CROWD, Past
+from deploy.demo.past import CROWD, Past, season
 from deploy.demo.trip import Basket, Event, trip
 
 EVENTS_PER_S: Final = 3.0
@@ -118,4 +118,5 @@ def shopping(shopper_id: str, goods: Goods, lots: random.Random) -> Iterator[Eve
 
     while True:
         order_id = f"crowd-{uuid4().hex[:12]}" if lots.random() < 0.8 else None
-        yield from trip(shopper, basket, lots, write, {}, order_id)
+        wants = shopper.wants(lots, {}, datetime.now(UTC).date(), season(goods))
+        yield from trip(wants, basket, lots, write, {}, order_id)

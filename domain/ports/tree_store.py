@@ -19,7 +19,10 @@ class StoredTree(NamedTuple):
 
 
 class TreeStore(Protocol):
-    """The newest visible tree of every shopper and every retailer's default tree; the last two generations of each."""
+    """The newest visible tree of every shopper and every retailer's default tree; at least the last two of each.
+
+    What `tree_releases` shows or rolls back is in force for the next `load`.
+    """
 
     def version(self) -> int:
         """Gives a number that changes when any visible tree does; cheap enough for every batch."""
@@ -36,7 +39,7 @@ class TreeStore(Protocol):
         ...
 
     async def get(self, key: ShopperKey, generation: int) -> StoredTree | None:
-        """Gives the tree that this shopper had in a generation (own, else default), while it is still kept."""
+        """Gives the tree that this shopper had in a visible generation (own, else default), while it is still kept."""
         ...
 
     async def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
@@ -46,6 +49,7 @@ class TreeStore(Protocol):
             trees: (shopper hash or DEFAULT, encoded tree); shoppers not named keep theirs.
 
         Raises:
-            PortError: nothing became visible.
+            Refused: a shopper is no hash or a tree no bytes, with every fault; no generation was used up.
+            PortError: nothing became visible, or nobody knows.
         """
         ...

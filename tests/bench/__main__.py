@@ -16,6 +16,7 @@ from tests.bench.catching_up import archive, worker
 from tests.bench.checkpoints import checkpoints
 from tests.bench.gateway_on_kafka import gateway_on_kafka
 from tests.bench.live_on_kafka import live_on_kafka, matrix
+from tests.bench.night import night
 from tests.bench.production import Place, servers
 from tests.bench.servers import load
 from tests.bench.takeover import takeover
@@ -38,6 +39,7 @@ EMBEDDED: Mapping[str, tuple[str, Embedded]] = {
     "actors": ("Fold and decide in actors", lambda _: embedded.actors()),
     "residents": ("Residents", lambda asked: embedded.residents(asked.residents)),
     "profile": ("Where the embedded gateway's time goes", lambda _: embedded.profile()),
+    "night": ("The night", lambda _: night()),
 }
 ON_SERVERS: Mapping[str, tuple[str, OnServers]] = {
     "kafka_gateway": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.bench import page_servers
+from tests.bench import page_night, page_servers
 from tests.bench.results import Sections
 from tests.bench.tables import table
 
@@ -22,6 +22,7 @@ def render(sections: Sections) -> str:
     figures = {name: section["figures"] for name, section in sections.items()}
     parts = [_HEAD, _machines(sections), _summary(figures)]
     parts += [show(figures[name]) for name, show in _EMBEDDED.items() if name in figures]
+    parts += [page_night.render(figures["night"])] if "night" in figures else []
     parts += page_servers.render(figures)
     return "\n".join(parts)
 

@@ -111,9 +111,9 @@ class Running:
         self.process.kill()
         self.process.wait(timeout=STOPPED_WITHIN_S)
 
-    def post(self, path: str, key: str, body: Any) -> tuple[int, Any]:
+    def post(self, path: str, key: str, body: Any, **headers: str) -> tuple[int, Any]:
         """Posts JSON with a key and gives status and answer."""
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), _headers(key))
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), _headers(key) | headers)
         try:
             with _OPENER.open(request, timeout=30) as answer:
                 return answer.status, json.loads(answer.read())

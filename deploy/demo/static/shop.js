@@ -3,7 +3,7 @@ import {add, onBasket, openBasket, takeOver} from './basket.js';
 import {redrawCards, watchBasket} from './cards.js';
 import {startDrawer} from './drawer.js';
 import {el} from './dom.js';
-import {loadGoods, nameOf, picture, priceOf, product, takeOffer} from './goods.js';
+import {categories, loadGoods, nameOf, picture, priceOf, product, takeOffer} from './goods.js';
 import {drawGlass, startGlass} from './glass.js';
 import {drawAisles, drawPage, redrawBill} from './pages.js';
 import {promise} from './rewards.js';
@@ -72,7 +72,7 @@ function watchExperiences() {
     return false; // the widgets display it
   });
   window.hotbasketWidgets.mount({
-    language, texts: reasons, currency: 'EUR', addToBasket: (id) => add(id),
+    language, texts: reasons(categories), currency: 'EUR', addToBasket: (id) => add(id),
     product: (id) => {
       const one = product(id);
       return one ? {name: nameOf(one), price_minor: priceOf(one), url: `/p/${id}`, image: picture(id)} : null;

@@ -8,7 +8,7 @@ import {svg} from './dom.js';
 
 const ROW = 31.5;
 const PILL = 20;
-const LETTER = 5.9;
+const LETTER = 6.2;
 const DOT = 8;
 const GAP = 4;
 const NAME_MAX = 18;
@@ -74,7 +74,7 @@ export function lightTree(drawing, trail, title) {
 /** Scrolls a tall tree to a node; never the panel, nor the page. */
 function show(drawing, id) {
   const [frame, place] = [drawing.parentElement, places.get(id)];
-  if (!frame || !place || !drawing.classList.contains('tall')) return;
+  if (!place || !drawing.classList.contains('tall') || !frame || !frame.clientHeight) return; // as in a closed panel
   lit = id;
   frame.scrollTop = place.y - frame.clientHeight / 2;
 }

@@ -59,8 +59,10 @@ const REASONS = {
   'good with wine': 'se marie bien avec le vin', 'good with a hot drink': 'avec une boisson chaude',
   'goes with your sauce': 'va avec votre sauce', 'a favourite of yours': 'un de vos préférés',
   'a favourite': 'un préféré du magasin', 'did you forget it?': 'rien oublié ?', 'chosen for you': 'choisi pour vous',
-  'a treat to share': 'une douceur à partager',
+  'a treat to share': 'une douceur à partager', 'you often buy this': 'vous l’achetez souvent', 'popular here': 'apprécié ici',
 };
+/** Reasons of grown trees, which name a shelf by its id in words. */
+const GROWN = {'goes with {shelf}': 'va avec : {shelf}', 'your usual {shelf}': 'votre habitude : {shelf}', '{shelf} today?': 'et côté {shelf} ?'};
 
 /** @type {Language} */
 export const language = chosen();
@@ -85,8 +87,16 @@ export function say(word, parts = {}) {
   return WORDS[language][word].replace(/\{(\w+)\}/g, (_, name) => String(parts[name]));
 }
 
-/** For the widgets: reasons of the trees in the page's language. */
-export const reasons = language === 'fr' ? REASONS : {};
+/**
+ * For the widgets: reasons of the trees in the page's language.
+ * @param {import('./goods.js').Category[]} shelves
+ */
+export function reasons(shelves) {
+  if (language !== 'fr') return {};
+  const grown = shelves.flatMap(({id, name}) => Object.entries(GROWN).map(([en, fr]) => (
+    [en.replace('{shelf}', id.replace(/[-_]/g, ' ')), fr.replace('{shelf}', name.fr.toLowerCase())])));
+  return {...Object.fromEntries(grown), ...REASONS};
+}
 
 const euros = new Intl.NumberFormat(language === 'fr' ? 'fr-FR' : 'en-IE', {style: 'currency', currency: 'EUR'});
 /** @param {number} minor euro cents */

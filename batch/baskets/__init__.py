@@ -1,0 +1,1 @@
+"""Next-basket prediction: histories of baskets in, ranked products out; numpy and xgboost, no Spark."""

@@ -1,0 +1,103 @@
+"""The tables that other jobs read, each made from the warehouse's own `events` and `decisions`: pure functions by name.
+
+A row's day is the UTC day of the event that it stands for, by the client's clock; so a day of a retailer in another
+time zone is not its calendar's day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as sf
+
+from batch.experiences import WITHIN_DAYS, experiences
+from batch.orders import orders, sold_products
+from batch.sessions import sessions
+
+
+class Table(NamedTuple):
+    """How a table comes about, and how far a change of one day reaches.
+
+    Attributes:
+        make: from events and decisions of the days that it reads.
+        reads: days before and after a day that its rows are made from.
+        reaches: days before and after a changed day whose rows may change.
+        of_decisions: whether each row is about a decision; without decisions there are none.
+    """
+
+    make: Callable[[DataFrame, DataFrame], DataFrame]
+    reads: tuple[int, int] = (0, 0)
+    reaches: tuple[int, int] = (0, 0)
+    of_decisions: bool = False
+
+
+def basket_changes(events: DataFrame) -> DataFrame:
+    """Gives one row a product added or removed; the price is the event's, else the catalogue's of that moment."""
+    changes = events.where(sf.col("type").isin("AddedToBasket", "RemovedFromBasket"))
+    return changes.select(
+        "retailer_id",
+        "day",
+        "event_id",
+        "shopper_id",
+        "session_id",
+        sf.col("event_time").alias("at"),
+        sf.when(sf.col("type") == "AddedToBasket", "added").otherwise("removed").alias("action"),
+        "product_id",
+        "category_id",
+        "brand",
+        "quantity",
+        sf.coalesce("price_minor", "regular_price_minor").alias("price_minor"),
+        "regular_price_minor",
+        "currency",
+    )
+
+
+def searches(events: DataFrame) -> DataFrame:
+    """Gives one row a search."""
+    return events.where(sf.col("type") == "ProductsSearched").select(
+        "retailer_id",
+        "day",
+        "event_id",
+        "shopper_id",
+        "session_id",
+        sf.col("event_time").alias("at"),
+        "query",
+        "result_count",
+    )
+
+
+def product_views(events: DataFrame) -> DataFrame:
+    """Gives one row a view of a product's page."""
+    views = events.where((sf.col("type") == "PageViewed") & sf.col("product_id").isNotNull())
+    return views.select(
+        "retailer_id",
+        "day",
+        "event_id",
+        "shopper_id",
+        "session_id",
+        sf.col("event_time").alias("at"),
+        "product_id",
+        "category_id",
+        "brand",
+        "regular_price_minor",
+    )
+
+
+OF_ORDERS: Final[Mapping[str, Callable[[DataFrame], DataFrame]]] = {"sold_products": sold_products, "orders": orders}
+"""Tables whose rows depend on what is told of an order on whatever day; `batch.cool` finds those days."""
+
+OF_DAYS: Final[Mapping[str, Table]] = {
+    "basket_changes": Table(lambda events, _: basket_changes(events)),
+    "searches": Table(lambda events, _: searches(events)),
+    "product_views": Table(lambda events, _: product_views(events)),
+    "sessions": Table(lambda events, _: sessions(events), reads=(1, 1), reaches=(1, 1)),
+    "experiences": Table(
+        lambda events, decisions: experiences(decisions, events),
+        reads=(1, WITHIN_DAYS + 1),
+        reaches=(WITHIN_DAYS + 1, 1),
+        of_decisions=True,
+    ),
+}
+"""Tables whose rows depend on events of some days around theirs."""

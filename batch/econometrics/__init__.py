@@ -1,0 +1,1 @@
+"""Econometric rules: what a price does to demand, which generosity pays, where a threshold belongs."""

@@ -1,0 +1,134 @@
+"""Who may work on a warehouse: one job at a time. A folder has a lock of the system, an object store a lease.
+
+The system lets go of its lock however a process ends. A lease runs out `LEASE_S` after its holder's last sign of life.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from delta.tables import DeltaTable
+from pyspark.sql import SparkSession
+
+from domain.errors import Refused
+
+LEASE_S: Final = 600
+_log = logging.getLogger("hotbasket.batch")
+_SCHEMA = "name string, holder string, until timestamp"
+_BUSY = "is in use by another job: let it finish, or stop it"
+
+
+class WarehouseLock:
+    """The lock of one warehouse in one process; the thread that holds it may take it again."""
+
+    def __init__(self, root: str, spark: SparkSession) -> None:
+        """Takes the warehouse's root and the session."""
+        self._root = root
+        self._spark = spark
+        self._depth = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Holds it.
+
+        Raises:
+            Refused: another process does.
+        """
+        if self._depth:
+            yield
+            return
+        folder = _folder(self._root)
+        with _file_lock(folder) if folder is not None else lease(self._root, self._spark):
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+
+
+@contextmanager
+def _file_lock(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Refused(f"can't write into the warehouse {folder}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused(f"the warehouse {folder} {_BUSY}") from None
+        yield
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def lease(root: str, spark: SparkSession, lease_s: float = LEASE_S) -> Iterator[None]:
+    """Holds a warehouse by a row of a Delta table: of two commits that take it, Delta refuses the later.
+
+    The store must give Delta's commits mutual exclusion, as HDFS, Azure and Google do, and S3 with a LogStore for it.
+
+    Raises:
+        Refused: somebody else's lease has not run out.
+    """
+    path, holder = f"{root}/lock_table", uuid.uuid4().hex
+    DeltaTable.createIfNotExists(spark).location(path).addColumns(spark.createDataFrame([], _SCHEMA).schema).property(
+        "delta.enableDeletionVectors", "false"
+    ).execute()
+    _take(path, holder, spark, lease_s)
+    over = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(path, holder, spark, lease_s, over), daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        renewing.join()
+        DeltaTable.forPath(spark, path).delete(f"holder = '{holder}'")
+
+
+def _take(path: str, holder: str, spark: SparkSession, lease_s: float) -> None:
+    fresh = spark.sql(_fresh(holder, lease_s))
+    taken = DeltaTable.forPath(spark, path).alias("kept").merge(fresh.alias("fresh"), "kept.name = fresh.name")
+    taken = taken.whenMatchedUpdateAll("kept.until < current_timestamp()").whenNotMatchedInsertAll()
+    try:
+        taken.execute()
+    except Exception as error:
+        if "Concurrent" not in type(error).__name__ and "DELTA_CONCURRENT" not in str(error):
+            raise
+    row = spark.read.format("delta").load(path).head()
+    if row is None or row["holder"] != holder:
+        until = "" if row is None else f" (its lease runs out at {row['until']:%H:%M:%S} UTC)"
+        raise Refused(f"the warehouse {path.removesuffix('/lock_table')} {_BUSY}{until}")
+
+
+def _renew(path: str, holder: str, spark: SparkSession, lease_s: float, over: threading.Event) -> None:
+    while not over.wait(lease_s / 3):
+        try:
+            DeltaTable.forPath(spark, path).update(
+                f"holder = '{holder}'", {"until": f"current_timestamp() + make_interval(0, 0, 0, 0, 0, 0, {lease_s})"}
+            )
+        except Exception:  # noqa: BLE001 - the next round tries again, long before the lease runs out
+            _log.warning("the warehouse's lease was not renewed", exc_info=True)
+
+
+def _fresh(holder: str, lease_s: float) -> str:
+    until = f"current_timestamp() + make_interval(0, 0, 0, 0, 0, 0, {lease_s})"
+    return f"SELECT 'warehouse' AS name, '{holder}' AS holder, {until} AS until"
+
+
+def _folder(root: str) -> Path | None:
+    """Gives the folder that an address names, None where it is elsewhere."""
+    scheme, separator, rest = root.partition(":")
+    if not separator or "/" in scheme:
+        return Path(root)
+    return Path("/" + rest.lstrip("/")) if scheme == "file" else None

@@ -1,0 +1,1 @@
+"""Ways to run the cold half on a Spark cluster."""
