@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -119,8 +119,10 @@ def _planted(learned: bytes) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.D
     return planted
 
 
-def _orders(rows: list[Mapping[str, Any]] | None) -> list[Order]:
-    return [Order(round(row["paid_at"].timestamp() * 1_000), int(row["total_minor"])) for row in rows or ()]
+def _orders(rows: Iterable[Mapping[str, Any]] | None) -> list[Order]:
+    """Gives the orders of a row; a shopper without any has none rather than an empty list."""
+    found = () if rows is None else rows
+    return [Order(round(row["paid_at"].timestamp() * 1_000), int(row["total_minor"])) for row in found]
 
 
 def _active(job: Job) -> DataFrame:

@@ -19,6 +19,7 @@ from batch.baskets.examples import Examples, before, cut, last_baskets
 from batch.baskets.histories import Histories
 from batch.baskets.item_tables import partial
 from batch.baskets.predictor import Done, Predictor, Settings, fit
+from batch.baskets.ranker import Trees
 from batch.baskets.reference import reference
 
 HORIZON_DAYS_MAX = 21
@@ -27,6 +28,7 @@ JUDGED_MAX = 5_000
 """Shoppers whose later baskets are predicted to judge; the baselines compare each with every shopper of the sample."""
 DEPTHS = (10, 20)
 EXAMPLES_LEAST = 10
+SMALL_SHOP = 1_000
 CUTS_MAX = 6
 TAUGHT_ENOUGH = 3_000
 """Examples from which on earlier baskets add little but time."""
@@ -51,6 +53,12 @@ class Windows(Struct, frozen=True, kw_only=True):
     def horizon(self) -> float:
         """Days of either window."""
         return self.ends - self.judged_from
+
+
+def settings_for(shoppers: int) -> Settings:
+    """Gives bounds and seeds: in a small shop more members of the ensemble, and one thread, since many only wait."""
+    small = shoppers < SMALL_SHOP
+    return Settings(trees=Trees(seeds=(1, 2, 3, 4, 5), threads=1)) if small else Settings()
 
 
 def windows(histories: Histories, ends: float) -> Windows | None:

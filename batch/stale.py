@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import date, timedelta
-from functools import partial
+from functools import partial, reduce
 from typing import Final
 
 from msgspec import Struct
@@ -131,7 +131,14 @@ def rebuild(warehouse: Warehouse, report: Report = lambda _step, _done, _of: Non
         makers |= {name: make(events) for name, make in OF_ORDERS.items()}
         _all({name: partial(warehouse.overwrite, name, made) for name, made in makers.items()}, report)
         warehouse.delete("stale_days", "true")
-        return {name: warehouse.table(name).count() for name in makers}
+        return _counts(warehouse, makers)
+
+
+def _counts(warehouse: Warehouse, names: Iterable[str]) -> dict[str, int]:
+    counts = [
+        warehouse.table(name).agg(sf.count(sf.lit(1)).alias("rows")).withColumn("name", sf.lit(name)) for name in names
+    ]
+    return {row["name"]: row["rows"] for row in reduce(DataFrame.union, counts).collect()}
 
 
 def _told_of_orders(warehouse: Warehouse, days: Days) -> DataFrame:

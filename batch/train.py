@@ -17,7 +17,6 @@ from pyspark.sql import functions as sf
 
 from batch.baskets.candidates import FEATURE_NAMES
 from batch.baskets.predictor import Predictor
-from batch.baskets.predictor import Settings as RankerSettings
 from batch.econometrics import rules as econometrics
 from batch.econometrics.assumptions import Assumptions
 from batch.econometrics.tension import round_step, spend_of_totals
@@ -27,7 +26,7 @@ from batch.journeys.habits import shop_of
 from batch.journeys.plan import Model
 from batch.learning import Known, known_of
 from batch.model_store import Artefact, Card, save
-from batch.next_basket import learn, windows
+from batch.next_basket import learn, settings_for, windows
 from batch.price_panel import panel
 from batch.samples import day_number
 from batch.sessions_sample import sampled_sessions
@@ -107,7 +106,7 @@ def _items(known: Known) -> Artefact:
 def _next_basket(job: Job, known: Known) -> list[Artefact]:
     """Gives the ranker; nothing where the shoppers have too few baskets to learn from."""
     within = windows(known.sample.histories, day_number(job.as_of) + 1)
-    settings = RankerSettings()
+    settings = settings_for(len(known.sample.shoppers))
     predictor: Predictor | None = None if within is None else learn(known.sample.histories, within, settings)
     if predictor is None or within is None:
         return []

@@ -49,6 +49,11 @@ def tension_lines(data: Path) -> Iterator[str]:
         gain = best.effect.margin_minor[pays].mean() / 100 if pays.any() else 0.0
         yield f"- Margin share {margin:.0%}: a threshold pays for {pays.mean():.1%} of them, {gain:.2f} a basket."
     yield ""
+    yield from _predicted_better(given)
+
+
+def _predicted_better(given: Assumptions) -> Iterator[str]:
+    """Gives what better predictions of the total would bring."""
     yield (
         "Baskets of so different sizes are foretold badly by the household's mean, and the log-normal around it "
         "foretells the reaching too rarely: a reward would go to more shoppers than the formula says, so that a "

@@ -30,6 +30,13 @@ COMMANDS = {
     "failed list",
     "failed replay",
     "convert complete-journey",
+    "batch cool",
+    "batch train",
+    "batch evaluate",
+    "batch grow",
+    "batch push",
+    "batch nightly",
+    "batch evaluate-baskets",
 }
 SENTENCE_ENDS = (".", "?")
 

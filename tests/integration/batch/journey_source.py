@@ -1,4 +1,4 @@
-"""The real baskets as records in an event log, as if every tracker had sent each event at once; and what they hold."""
+"""The real baskets as records in an event log, as a replay of them leaves there: all received at one time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from domain.records import SCHEMA_VERSION, Record
 from domain.timestamps import unix_ms
 
 RETAILER = "r-journey"
+RECEIVED_MS = 1_500_000_000_000
+"""In 2017, after all of the baskets and before any clock that runs a test."""
 _PRODUCT_COLUMNS = [
     "product_id",
     "product_category",
@@ -36,15 +38,13 @@ class Journey(NamedTuple):
 
 
 @cache
-def journey(real_data: Path, households_max: int | None = None) -> Journey:
-    """Gives the real baskets, of the households with the smallest ids if not of all."""
+def journey(real_data: Path, days: int) -> Journey:
+    """Gives the real baskets of the first days."""
     table = parquet.read_table(
         real_data / "baskets_day1_79.parquet", columns=["day", "household_id", "basket_id", "product_id"]
     )
     rows = list(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
-    if households_max is not None:
-        kept = set(sorted({row[1] for row in rows})[:households_max])
-        rows = [row for row in rows if row[1] in kept]
+    rows = [row for row in rows if row[0] <= days]
     known = parquet.read_table(real_data / "products.parquet", columns=_PRODUCT_COLUMNS).to_pylist()
     return Journey(complete_journey.baskets(rows), {row["product_id"]: complete_journey.sold(row) for row in known})
 
@@ -56,7 +56,7 @@ def records(source: Journey) -> Iterator[Record]:
         yield Record(
             schema_version=SCHEMA_VERSION,
             retailer_id=RETAILER,
-            received_at_ms=at_ms,
+            received_at_ms=RECEIVED_MS,
             event_time_ms=at_ms,
             event=msgspec.structs.replace(event, shopper_id=shopper(event.shopper_id)),
         )

@@ -50,7 +50,7 @@ def submitted(step: str, data: Path) -> dict[str, Any]:
             PYSPARK_PYTHON=sys.executable,
             MASTER="local[2]",
             SUBMIT_OPTIONS=f"--driver-memory 2g --conf spark.jars.ivy={CACHE / 'ivy'} --conf spark.ui.enabled=false"
-            " --conf spark.sql.shuffle.partitions=2 --conf spark.databricks.delta.snapshotPartitions=2",
+            " --conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 --conf spark.sql.shuffle.partitions=2 --conf spark.databricks.delta.snapshotPartitions=2",
         ),
         capture_output=True,
         text=True,

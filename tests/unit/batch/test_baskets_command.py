@@ -3,6 +3,7 @@
 import gzip
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from batch.baskets.read_split import read_split
 from domain.errors import Refused
-from tests.cli.running import hotbasket
+from tests.cli.running import environment, hotbasket
 
 ITEM_NUM = 40
 Files = dict[str, Any]
@@ -168,3 +169,14 @@ def test_depths_must_be_positive_numbers(tmp_path: Path, k: str) -> None:
     result = run([tmp_path / "a", tmp_path / "b", tmp_path / "c"], "--k", k)
     assert (1, "") == (result.returncode, result.stdout)
     assert result.stderr.startswith(f"--k {k!r}")
+
+
+def test_without_the_batch_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    """Where xgboost is missing the command refuses with the cure and no traceback."""
+    arguments = ["hotbasket", "batch", "evaluate-baskets", "--history", "a", "--future", "b", "--keyset", "c"]
+    code = f"import sys; sys.modules['xgboost'] = None; sys.argv = {arguments!r}; from deploy.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (1, "") == (ran.returncode, ran.stdout)
+    assert "evaluating baskets needs xgboost: pip install 'hotbasket[batch]'\n" == ran.stderr
