@@ -26,6 +26,14 @@ TOLD_WITHIN_S = 240
 JOB_WITHIN_S = 600
 ASKED = SHOPPERS[5:45]
 """Simulated shoppers without a tree of their own until the night."""
+SPARK = (
+    "--driver-memory 2g",
+    f"--conf spark.jars.ivy={CACHE / 'ivy'}",
+    "--conf spark.ui.enabled=false",
+    "--conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1",
+    "--conf spark.sql.shuffle.partitions=2",
+    "--conf spark.databricks.delta.snapshotPartitions=2",
+)
 STEPS = ("cool", "train", "evaluate", "grow", "push")
 
 
@@ -49,8 +57,7 @@ def submitted(step: str, data: Path) -> dict[str, Any]:
             PATH=f"{scripts}{os.pathsep}{os.environ['PATH']}",
             PYSPARK_PYTHON=sys.executable,
             MASTER="local[2]",
-            SUBMIT_OPTIONS=f"--driver-memory 2g --conf spark.jars.ivy={CACHE / 'ivy'} --conf spark.ui.enabled=false"
-            " --conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 --conf spark.sql.shuffle.partitions=2 --conf spark.databricks.delta.snapshotPartitions=2",
+            SUBMIT_OPTIONS=" ".join(SPARK),
         ),
         capture_output=True,
         text=True,
