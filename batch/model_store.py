@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from importlib import metadata
-from pathlib import Path
+from importlib import metadata, resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import msgspec
@@ -15,7 +15,6 @@ from msgspec import Struct
 from pyspark.sql import functions as sf
 
 from batch.jobs import Job
-from domain import features
 from domain.errors import Refused
 
 
@@ -92,11 +91,19 @@ def load(job: Job) -> dict[str, Artefact]:
 def code_revision() -> str:
     """Gives the version of hotbasket and a digest of the code that trains, so that a card names exactly one."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
-    digest.update(Path(features.__file__).read_bytes())
+    # Not by path: spark-submit carries the code as an archive.
+    for source in (*_sources(resources.files("batch")), resources.files("domain") / "features.py"):
+        digest.update(source.read_bytes())
     try:
         version = metadata.version("hotbasket")
     except metadata.PackageNotFoundError:
         version = "checkout"
     return f"{version}+{digest.hexdigest()[:12]}"
+
+
+def _sources(folder: Traversable) -> Iterator[Traversable]:
+    for found in sorted(folder.iterdir(), key=lambda one: one.name):
+        if found.is_dir():
+            yield from _sources(found)
+        elif found.name.endswith(".py"):
+            yield found

@@ -21,7 +21,7 @@ from batch.econometrics.tension import best_tensions
 from batch.journeys import basket_total
 from batch.journeys.gardener import grow
 from batch.journeys.habits import Bought, habits_of
-from batch.journeys.plan import Ranked, ShopperPlan, ShopPlan, Tension
+from batch.journeys.plan import NO_CATEGORY, Ranked, ShopperPlan, ShopPlan, Tension
 from batch.samples import Items, day_number, flat
 from domain.ports.tree_store import DEFAULT
 from domain.tree import encode
@@ -152,7 +152,7 @@ class Nursery:
         return _grown(plan, products, total, self._shop)
 
     def _category(self, product_id: str) -> str:
-        return self._category_of.get(product_id, "")
+        return self._category_of.get(product_id, NO_CATEGORY)
 
     def _ranked(self, items: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> tuple[Ranked, ...]:
         return tuple(

@@ -15,6 +15,7 @@ from pyspark.sql import functions as sf
 
 from batch.baskets.histories import Histories, from_lists
 from batch.journeys.basket_total import HISTORY_MAX, Order
+from batch.journeys.plan import NO_CATEGORY
 
 ITEMS_MAX = 20_000
 """Products that the next-basket model knows, the most bought of the last year; the others are never predicted."""
@@ -29,7 +30,7 @@ class Items(Struct, frozen=True, kw_only=True):
 
     Attributes:
         product_ids: ascending.
-        category_ids: of each, '' where unknown.
+        category_ids: of each, `NO_CATEGORY` where unknown.
     """
 
     product_ids: tuple[str, ...]
@@ -59,7 +60,7 @@ def items_of(sold: DataFrame, as_of: date, most: int = ITEMS_MAX) -> Items:
     recent = sold.where(sf.col("day") > sf.date_sub(sf.lit(as_of), ITEMS_DAYS)).where("product_id is not null")
     rows = (
         recent.groupBy("product_id")
-        .agg(sf.count("*").alias("lines"), sf.max(sf.coalesce("category_id", sf.lit(""))).alias("category_id"))
+        .agg(sf.count("*").alias("lines"), sf.max(sf.coalesce("category_id", sf.lit(NO_CATEGORY))).alias("category_id"))
         .orderBy(sf.col("lines").desc(), "product_id")
         .limit(most)
         .collect()

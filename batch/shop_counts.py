@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as sf
 
 from batch.journeys.complements import LINES_MAX, TOGETHER_MIN, Counts
+from batch.journeys.plan import NO_CATEGORY
 
 PER_CATEGORY_MAX = 200
 """Products kept of each category's companions, those seen together most often."""
@@ -45,11 +46,11 @@ def shop_counts(sold: DataFrame) -> Counts:
 
 
 def basket_lines(sold: DataFrame) -> DataFrame:
-    """Gives each product of each order once: order_id, product_id, category_id ('' where unknown)."""
+    """Gives each product of each order once: order_id, product_id, category_id (`NO_CATEGORY` where unknown)."""
     return (
         sold.where("product_id is not null and order_id is not null")
         .groupBy("order_id", "product_id")
-        .agg(sf.coalesce(sf.max("category_id"), sf.lit("")).alias("category_id"))
+        .agg(sf.coalesce(sf.max("category_id"), sf.lit(NO_CATEGORY)).alias("category_id"))
         .select("order_id", "product_id", "category_id")
     )
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+NO_CATEGORY = "uncategorised"
+"""Stands for the category of products that have none; no event ever names it, so no branch waits for it."""
+
 
 class Ranked(NamedTuple):
     """A product that the shopper may buy next.
@@ -115,5 +118,5 @@ class ShopPlan(Struct, frozen=True, kw_only=True):
 
     def name_of(self, category_id: str) -> str:
         """Gives a category's name for people, in lower case where it is read off the id."""
-        named = self.category_names.get(category_id)
+        named = "product" if category_id == NO_CATEGORY else self.category_names.get(category_id)
         return named or category_id.replace("-", " ").replace("_", " ").strip().lower() or category_id

@@ -229,7 +229,7 @@ def _value(shop: Shop, played: Mapping[str, list[Outcome]]) -> str:
         if name != TREES:
             gains.append([name, *(_interval(measure(trees) - measure(draws @ own)) for measure in MEASURES.values())])
     return (
-        "### What is shown and bought within a basket\n\n"
+        "## Within a session\n\n### What is shown and bought within a basket\n\n"
         f"{len(shop.after):,} baskets of {shoppers:,} shoppers after day {CUTOFF_DAY}, played item by item through the "
         "real fold and decision; trees, list and rules are made from the baskets up to that day and show at most "
         f"{SCREEN} products at a time. Products of personal trees come from the next-basket predictor, or from decayed "

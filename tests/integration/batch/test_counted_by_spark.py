@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from batch.econometrics.panel import panel_of
 from batch.histories import histories
 from batch.journeys.complements import Counts, counted
+from batch.journeys.plan import NO_CATEGORY
 from batch.price_panel import panel
 from batch.samples import Items, items_of, sample
 from batch.shop_counts import shop_counts
@@ -69,7 +70,7 @@ def test_counts_are_those_of_baskets_at_hand(spark: SparkSession) -> None:
     rows = sold_rows(2)
     baskets: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
-        baskets.setdefault(row["order_id"], []).append((row["product_id"], row["category_id"] or ""))
+        baskets.setdefault(row["order_id"], []).append((row["product_id"], row["category_id"] or NO_CATEGORY))
     expected = counted(baskets.values())
     found = shop_counts(spark.createDataFrame(rows, FORMS["sold_products"].columns))
     often = {pair: count for pair, count in expected.together.items() if count >= 3}
@@ -92,7 +93,7 @@ def test_a_sample_is_the_same_every_time(spark: SparkSession) -> None:
     assert (
         Items(
             product_ids=tuple(f"p-{number}" for number in range(8)),
-            category_ids=tuple("" if number == 7 else f"c-{number % 3}" for number in range(8)),
+            category_ids=tuple(NO_CATEGORY if number == 7 else f"c-{number % 3}" for number in range(8)),
         )
         == items
     )

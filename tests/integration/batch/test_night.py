@@ -64,7 +64,7 @@ def submitted(step: str, data: Path) -> dict[str, Any]:
         check=False,
         timeout=JOB_WITHIN_S,
     )
-    assert 0 == ran.returncode, f"{step}: {ran.stderr[-4_000:]}"
+    assert 0 == ran.returncode, f"{step}: {ran.stdout[-4_000:]}"
     # spark-submit puts both streams of the program on its own stdout; the document is the last line.
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
