@@ -30,7 +30,7 @@ from batch.flat import COLUMNS, FIRST, PLACE, Unusable, flat
 from batch.flat_decisions import flat_decisions
 from batch.table_forms import DECISIONS, EVENTS
 from domain.errors import Refused
-from domain.ports.event_store import EventStore, StoredEvent
+from domain.ports.event_store import EventStore, FoundEvent
 from domain.records import Decided
 from monitoring.metrics import Metrics
 
@@ -148,7 +148,7 @@ async def _events(archive: EventStore, one: Slice) -> AsyncIterator[Rows]:
         yield [_event_row(stored, one, received_day) for stored in page]
 
 
-def _event_row(stored: StoredEvent, one: Slice, received_day: int) -> tuple[Any, ...]:
+def _event_row(stored: FoundEvent, one: Slice, received_day: int) -> tuple[Any, ...]:
     row = flat(stored.record, one.partition, stored.position)
     if not isinstance(row, Unusable):
         return (*row, received_day, None)

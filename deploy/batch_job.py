@@ -64,9 +64,7 @@ def opened(wanted: Wanted) -> Iterator[Job]:
     from monitoring.metrics import BatchMetrics  # noqa: PLC0415
 
     cache = Path(settings.spark_cache).expanduser()
-    spark = session(
-        master=settings.spark_master, memory=settings.spark_memory, java_options=SHORT_RUNS, cache=cache
-    )
+    spark = session(master=settings.spark_master, memory=settings.spark_memory, java_options=SHORT_RUNS, cache=cache)
     with reporting() as report:
         warehouse = Warehouse(root, spark)
         with warehouse.lock():

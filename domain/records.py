@@ -62,6 +62,13 @@ class Undecodable(Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class Origin(Struct, frozen=True, kw_only=True, gc=False):
+    """What a record of any version says about whose it is."""
+
+    retailer_id: str
+    received_at_ms: int
+
+
 class Why(Struct, frozen=True, kw_only=True, gc=False):
     """One condition as it was seen when a decision was made.
 
@@ -174,6 +181,7 @@ ExperienceRecord = Owner | Decided | Failed | Progress
 
 _encoder = msgspec.msgpack.Encoder()
 _record_decoder = msgspec.msgpack.Decoder(Record)
+_origin_decoder = msgspec.msgpack.Decoder(Origin)
 _experience_decoder: msgspec.msgpack.Decoder[ExperienceRecord] = msgspec.msgpack.Decoder(ExperienceRecord)
 
 
@@ -192,6 +200,14 @@ def decode_record(payload: bytes | memoryview) -> Record | Undecodable:
         reason = f"schema_version {record.schema_version} is newer than {SCHEMA_VERSION}, upgrade this process"
         return Undecodable(payload=bytes(payload), reason=reason)
     return record
+
+
+def origin_of(payload: bytes | memoryview) -> Origin | None:
+    """Gives whose an unreadable record is, where at least that can be read."""
+    try:
+        return _origin_decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def decode_experience_record(payload: bytes | memoryview) -> ExperienceRecord:

@@ -15,8 +15,8 @@ from cassandra.util import Date
 
 from adapters.scylla.session import Row, Session
 from domain.ids import Position
-from domain.ports.event_store import StoredEvent
-from domain.records import Decided, Record, decode_experience_record, decode_record, encode
+from domain.ports.event_store import FoundEvent, StoredEvent
+from domain.records import Decided, decode_experience_record, decode_record, encode
 
 STATEMENTS = {
     "put_event": "INSERT INTO {keyspace}.events (retailer_id, day, partition, shopper, event_id, event)"
@@ -75,7 +75,7 @@ class ScyllaEventStore:
             )
         await self._put("put_decided", days.values())
 
-    async def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[StoredEvent]]:
+    async def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[FoundEvent]]:
         """Reads one table partition."""
         async for rows in self._session.pages("read_events", (retailer_id, day, partition)):
             if rows:
@@ -100,11 +100,9 @@ class ScyllaEventStore:
         await self._session.write_batches(name, days, rows_max=self._batch_events_max, blob_at=5)
 
 
-def _event(blob: bytes) -> StoredEvent:
+def _event(blob: bytes) -> FoundEvent:
     epoch, offset, payload = _decoder.decode(blob)
-    record = decode_record(payload)
-    assert isinstance(record, Record), "only records are put"
-    return StoredEvent(Position(epoch, offset), record)
+    return FoundEvent(Position(epoch, offset), decode_record(payload))
 
 
 def _decided(blob: bytes) -> Decided:

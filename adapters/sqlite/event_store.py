@@ -13,8 +13,8 @@ from adapters.sqlite.event_log import EPOCH, PARTITION
 from adapters.sqlite.log_rows import LogRows, Row
 from domain.ids import Position
 from domain.ports.clock import Clock
-from domain.ports.event_store import StoredEvent
-from domain.records import Decided, Record, decode_experience_record, decode_record
+from domain.ports.event_store import FoundEvent, StoredEvent
+from domain.records import Decided, Record, decode_experience_record, decode_record, origin_of
 
 _DAY_MS = 86_400_000
 _PAGE = 1_000
@@ -36,25 +36,26 @@ class SqliteEventStore:
     async def put_decided(self, partition: int, decided: Sequence[Decided]) -> None:
         """Does nothing: what was appended to the log is in the store."""
 
-    async def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[StoredEvent]]:
+    async def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[FoundEvent]]:
         """Reads the rows of a day."""
         if partition != PARTITION:
             return
         first_ms, end_ms = _bounds(day)
 
-        def read(connection: sqlite3.Connection) -> list[StoredEvent]:
-            found: dict[tuple[str, str], StoredEvent] = {}
+        def read(connection: sqlite3.Connection) -> list[FoundEvent]:
+            found: dict[tuple[str, str], FoundEvent] = {}
             # A row keeps the latest time of its records.
             for row in self._events.since(connection, first_ms):
                 for offset, payload in _payloads(row):
                     record = decode_record(payload)
+                    origin = record if isinstance(record, Record) else origin_of(payload)
                     if (
-                        isinstance(record, Record)
-                        and record.retailer_id == retailer_id
-                        and first_ms <= record.received_at_ms < end_ms
+                        origin is not None
+                        and origin.retailer_id == retailer_id
+                        and first_ms <= origin.received_at_ms < end_ms
                     ):
-                        key = (record.event.shopper_id, str(record.event.event_id))
-                        found.setdefault(key, StoredEvent(Position(EPOCH, offset), record))
+                        key = _key(record) if isinstance(record, Record) else ("", f"{offset:020}")
+                        found.setdefault(key, FoundEvent(Position(EPOCH, offset), record))
             return [found[key] for key in sorted(found)]
 
         stored = await self._reader.read(read)
@@ -93,6 +94,10 @@ class SqliteEventStore:
     async def watermarks(self) -> Mapping[int, int]:
         """Gives the present: what is acknowledged is in the store."""
         return {PARTITION: self._clock.now_ms()}
+
+
+def _key(record: Record) -> tuple[str, str]:
+    return record.event.shopper_id, str(record.event.event_id)
 
 
 def _bounds(day: date) -> tuple[int, int]:

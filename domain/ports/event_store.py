@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from domain.ids import Position
-from domain.records import Decided, Record
+from domain.records import Decided, Record, Undecodable
 
 
 class StoredEvent(NamedTuple):
@@ -15,6 +15,13 @@ class StoredEvent(NamedTuple):
 
     position: Position
     record: Record
+
+
+class FoundEvent(NamedTuple):
+    """What stands at a place: an event, or bytes that this process can't read, of a newer version say."""
+
+    position: Position
+    record: Record | Undecodable
 
 
 class EventStore(Protocol):
@@ -41,8 +48,10 @@ class EventStore(Protocol):
         """
         ...
 
-    def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[StoredEvent]]:
+    def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[FoundEvent]]:
         """Gives a retailer's events of one day and partition, in pages, by shopper, then event id; not in log order.
+
+        What can't be read but says whose and of which day it is comes too, at any place.
 
         Raises:
             PortError: the store can't be read now; begin again.

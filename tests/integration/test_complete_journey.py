@@ -23,7 +23,7 @@ from adapters.settings import Settings, load_settings
 from adapters.wiring import Ports, embedded, production
 from domain.ids import BEGINNING, ShopperKey, bucket, shopper_hash
 from domain.ports.retailers import Retailer
-from domain.records import Decided
+from domain.records import Decided, Record
 from domain.shopper import Shopper, decode
 from domain.tree_faults import read_trees
 from monitoring.metrics import Metrics
@@ -161,7 +161,7 @@ async def archived(ports: Ports, first: datetime) -> tuple[set[UUID], dict[UUID,
     while day <= datetime.now(UTC).date():
         for partition in range(PARTITIONS):
             async for page in ports.archive.events(RETAILER.retailer_id, day, partition):
-                events.update(one.record.event.event_id for one in page)
+                events.update(one.record.event.event_id for one in page if isinstance(one.record, Record))
             async for said in ports.archive.decided(RETAILER.retailer_id, day, partition):
                 decided.update((one.trigger_event_id, one) for one in said)
         day += timedelta(days=1)

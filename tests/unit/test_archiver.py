@@ -18,7 +18,7 @@ from batch.archive import Archiver, Stores
 from domain.errors import PortError
 from domain.ids import BEGINNING, Position
 from domain.ports.event_log import Committed
-from domain.ports.event_store import StoredEvent
+from domain.ports.event_store import FoundEvent, StoredEvent
 from domain.records import SCHEMA_VERSION, Decided, Failed, Progress
 from monitoring.metrics import Metrics
 from tests.contract.consumer import WITHIN_S, events, eventually
@@ -45,7 +45,7 @@ class Shelf:
         self._check()
         self.told.update((one.trigger_event_id, one) for one in decided)
 
-    async def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[StoredEvent]]:
+    async def events(self, retailer_id: str, day: date, partition: int) -> AsyncIterator[Sequence[FoundEvent]]:
         """Nobody reads here."""
         raise NotImplementedError
         yield ()

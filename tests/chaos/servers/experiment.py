@@ -19,6 +19,7 @@ from adapters.wiring import Ports, production
 from deploy.retailer import key_digest
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
+from domain.records import Record
 from domain.shopper import decode
 from domain.tree_faults import read_trees
 from monitoring.metrics import Metrics
@@ -207,6 +208,7 @@ async def _unarchived(ports: Ports, retailer_id: str, logs: Sequence[Stored]) ->
             for day in days
             async for page in ports.archive.events(retailer_id, day, partition)
             for one in page
+            if isinstance(one.record, Record)
         }
         faults += [f"[{partition}] {event_id} is not archived" for event_id in logged.keys() - archived.keys()]
         faults += [f"[{partition}] {event_id} is in no log" for event_id in archived.keys() - logged.keys()]

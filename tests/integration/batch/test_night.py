@@ -48,11 +48,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def submitted(step: str, data: Path) -> dict[str, Any]:
+def submitted(job: str, data: Path) -> dict[str, Any]:
     """Runs a job by spark-submit, as a scheduler does, and gives what it says it did."""
     scripts = Path(sys.executable).parent
     ran = subprocess.run(
-        [CHECKOUT / "deploy" / "spark" / "submit.sh", step, "--data", data, "--json"],
+        [CHECKOUT / "deploy" / "spark" / "submit.sh", job, "--data", data, "--json"],
         env=environment(
             PATH=f"{scripts}{os.pathsep}{os.environ['PATH']}",
             PYSPARK_PYTHON=sys.executable,
@@ -64,7 +64,7 @@ def submitted(step: str, data: Path) -> dict[str, Any]:
         check=False,
         timeout=JOB_WITHIN_S,
     )
-    assert 0 == ran.returncode, f"{step}: {ran.stdout[-4_000:]}"
+    assert 0 == ran.returncode, f"{job}: {ran.stdout[-4_000:]}"
     # spark-submit puts both streams of the program on its own stdout; the document is the last line.
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
@@ -105,10 +105,13 @@ def sauces_right(shop: Running, key: str) -> int:
 
 
 def test_next_day_the_right_sauce_is_shown(shop: Running) -> None:
-    """Every job by a real spark-submit; then the real gateway and actors show more shoppers the sauce they want."""
+    """All jobs by a real spark-submit; then the real gateway and actors show more shoppers the sauce they want."""
     key = json.loads((shop.data / "demo.json").read_text())["secret_key"]
     before = sauces_right(shop, key)
-    done = {step: submitted(step, shop.data) for step in STEPS}
+    night = submitted("nightly", shop.data)
+    done = night["steps"]
+    assert STEPS == tuple(done)
+    assert 0 == len(night["resumed"])
     assert done["cool"]["rows_in"] == done["cool"]["rows_out"] + done["cool"]["rows_repeated"]
     assert 0 == done["cool"]["rows_failed"]
     assert done["evaluate"]["promoted"]

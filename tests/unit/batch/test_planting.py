@@ -45,7 +45,7 @@ def shoppers() -> tuple[Shopper, ...]:
     for number in range(40):
         lots = Random(number)
         favourites = lots.sample(ITEMS.product_ids, 6)
-        baskets = []
+        baskets: list[dict[str, Any]] = []
         day = AS_OF - timedelta(days=DAYS - lots.randrange(5))
         while day <= AS_OF:
             bought = sorted({*lots.sample(favourites, 3), lots.choice(ITEMS.product_ids)})
