@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from batch.cool import Cooled
 from batch.cool import cool as cool_days
@@ -17,20 +17,21 @@ def cool(job: Job, *, rebuild: bool = False) -> Cooled:
     """Cools the days that the event store still holds.
 
     Args:
-        job: its day is the last one that is read.
+        job: its retailer and stores; its day does not matter here.
         rebuild: whether to make every business table again afterwards, from the warehouse's own events and decisions.
 
     Raises:
         PortError: the store can't be read, the warehouse can't be written, or events are missing after all.
     """
-    first = job.as_of - timedelta(days=job.settings.hot_days)
+    # By receipt, whatever day the run knows: what is told today may have happened long ago.
+    today = datetime.now(UTC).date()
     cooled = cool_days(
         job.spark,
         StoreOptions(data=job.data),
         job.warehouse,
         [job.retailer_id],
-        first,
-        job.as_of,
+        today - timedelta(days=job.settings.hot_days),
+        today,
         now_ms=round(time.time() * 1_000),
         report=lambda _, done, of: job.report("cool", done, of),
     )

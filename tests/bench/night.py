@@ -27,7 +27,7 @@ from domain.timestamps import unix_ms
 from monitoring.metrics import BatchMetrics
 from tests.integration.batch.filled_store import fill
 
-SHOPPERS = 150
+SHOPPERS = 50
 TIMES = (1, 10)
 TRAIN_SHOPPERS = 500
 """What is learned from, at either size: the bound is what keeps training from growing."""
