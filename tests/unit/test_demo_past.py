@@ -62,8 +62,8 @@ def test_equal_arguments_give_equal_events() -> None:
 
 
 def test_the_past_has_the_size_of_a_first_night() -> None:
-    """Thirty days of five personas, the crowd and fifty others are five to eight thousand events."""
-    assert 5_000 <= len(told()) <= 8_000
+    """Thirty days of five personas, the crowd and two hundred others are some forty thousand events."""
+    assert 30_000 <= len(told()) <= 50_000
     assert set(SHOPPERS) == by_shopper().keys()
 
 
