@@ -23,7 +23,7 @@ from tests.cli.running import CHECKOUT, Running, environment, hotbasket, hotbask
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOLD_WITHIN_S = 240
-JOB_WITHIN_S = 600
+JOB_WITHIN_S = 800
 ASKED = SHOPPERS[5:45]
 """Simulated shoppers without a tree of their own until the night."""
 SPARK = (
