@@ -85,7 +85,7 @@ def sauces_right(shop: Running, key: str) -> int:
         status, answer = shop.post("/v1/events", key, added, prefer="wait=2")
         assert 200 == status, answer
         shown = {
-            product["product_id"]
+            product if isinstance(product, str) else product["product_id"]
             for experience in answer["experiences"]
             if experience["kind"] == "recommendation"
             for product in experience["content"]["products"]
