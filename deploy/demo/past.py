@@ -34,7 +34,7 @@ SHOPPERS: Final = (*(taste.shopper for taste in PERSONAS), *CROWD, *(f"demo-past
 MARKER: Final = "demo.past"
 SEASON_DAYS, SEASON_GOODS = 16, 6
 BATCH: Final = 50
-EVENTS_PER_S: Final = 1_000.0
+EVENTS_PER_S: Final = 600.0
 ANSWER_TIMEOUT_S: Final = 10.0
 PAUSE_S, PAUSE_MAX_S = 2.0, 30.0
 """After an answer that took nothing and did not say how long to wait, and at most."""
