@@ -67,12 +67,21 @@ class Crowd:
         self._goods = goods
 
     async def run(self) -> None:
-        """Tells the past, then shops until cancelled; an answer that can't be had is waited for.
+        """Tells the past, and shops from where the crowd's own is told; until cancelled.
+
+        An answer that can't be had is waited for.
 
         Raises:
             OSError: how far the past is told can't be noted.
         """
-        await self._past.tell()
+        async with asyncio.TaskGroup() as both:
+            telling = both.create_task(self._past.tell())
+            both.create_task(self._shop(telling))
+
+    async def _shop(self, telling: asyncio.Task[None]) -> None:
+        """Shops until cancelled, once there is nothing of the crowd's past left to tell."""
+        told = asyncio.ensure_future(self._past.is_crowd_told.wait())
+        await asyncio.wait((told, telling), return_when=asyncio.FIRST_COMPLETED)
         trips = [
             shopping(shopper_id, self._goods, random.Random(SEED + number))  # noqa: S311 - no secret
             for number, shopper_id in enumerate(CROWD)

@@ -145,6 +145,7 @@ class Past:
         self._key = secret_key
         self._goods = goods
         self._marker = marker
+        self.is_crowd_told = asyncio.Event()
         self._at = _read(marker, retailer_id) or _Told(retailer_id=retailer_id, end=datetime.now(UTC))
 
     def progress(self) -> dict[str, int]:
@@ -157,7 +158,7 @@ class Past:
         return 0 < self._at.of <= self._at.told
 
     async def tell(self) -> None:
-        """Posts what is not told yet, in order: the personas' at once, the rest at EVENTS_PER_S.
+        """Posts what is not told yet, in order: of who shops now at once, the rest at EVENTS_PER_S.
 
         Answers that can't be had are waited for.
 
@@ -165,11 +166,14 @@ class Past:
             OSError: the marker can't be written.
         """
         if self.is_told:
+            self.is_crowd_told.set()
             return
         async with httpx.AsyncClient(auth=(self._key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False) as hotbasket:
-            events = await asyncio.to_thread(self._lived, SHOPPERS[: len(PERSONAS)])
+            first = len(PERSONAS) + len(CROWD)
+            events = await asyncio.to_thread(self._lived, SHOPPERS[:first])
             await self._tell(hotbasket, events, pause_s=0)
-            events += await asyncio.to_thread(self._lived, SHOPPERS[len(PERSONAS) :])
+            self.is_crowd_told.set()
+            events += await asyncio.to_thread(self._lived, SHOPPERS[first:])
             self._at = structs.replace(self._at, of=len(events))
             await self._tell(hotbasket, events, pause_s=BATCH / EVENTS_PER_S)
         log.info("past told", events=len(events), shoppers=len(SHOPPERS), days=DAYS)
