@@ -169,7 +169,8 @@ class Past:
             self.is_crowd_told.set()
             return
         async with httpx.AsyncClient(auth=(self._key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False) as hotbasket:
-            first = len(PERSONAS) + len(CROWD)
+            at_once = {*(taste.shopper for taste in PERSONAS), *CROWD}
+            first = sum(shopper in at_once for shopper in SHOPPERS)
             events = await asyncio.to_thread(self._lived, SHOPPERS[:first])
             await self._tell(hotbasket, events, pause_s=0)
             self.is_crowd_told.set()
