@@ -155,7 +155,7 @@ class Settings(BaseSettings):
         default="", description="Prometheus Pushgateway, host:port, told by each job; empty = none"
     )
     margin_share: float = Field(
-        default=0.25, gt=0, lt=1, description="margin share of a price where the catalogue knows no cost"
+        default=0.27, gt=0, lt=1, description="margin share of a price where neither a cost nor the category's is known"
     )
     reward_cost_share: float = Field(
         default=1.0, gt=0, le=1, description="cost of a basket's reward as a share of its value; 1 = money off"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
 from batch.experiences import WITHIN_DAYS, experiences
@@ -37,12 +37,7 @@ def basket_changes(events: DataFrame) -> DataFrame:
     """Gives one row a product added or removed; the price is the event's, else the catalogue's of that moment."""
     changes = events.where(sf.col("type").isin("AddedToBasket", "RemovedFromBasket"))
     return changes.select(
-        "retailer_id",
-        "day",
-        "event_id",
-        "shopper_id",
-        "session_id",
-        sf.col("event_time").alias("at"),
+        *_told(),
         sf.when(sf.col("type") == "AddedToBasket", "added").otherwise("removed").alias("action"),
         "product_id",
         "category_id",
@@ -57,12 +52,7 @@ def basket_changes(events: DataFrame) -> DataFrame:
 def searches(events: DataFrame) -> DataFrame:
     """Gives one row a search."""
     return events.where(sf.col("type") == "ProductsSearched").select(
-        "retailer_id",
-        "day",
-        "event_id",
-        "shopper_id",
-        "session_id",
-        sf.col("event_time").alias("at"),
+        *_told(),
         "query",
         "result_count",
     )
@@ -72,17 +62,17 @@ def product_views(events: DataFrame) -> DataFrame:
     """Gives one row a view of a product's page."""
     views = events.where((sf.col("type") == "PageViewed") & sf.col("product_id").isNotNull())
     return views.select(
-        "retailer_id",
-        "day",
-        "event_id",
-        "shopper_id",
-        "session_id",
-        sf.col("event_time").alias("at"),
+        *_told(),
         "product_id",
         "category_id",
         "brand",
         "regular_price_minor",
     )
+
+
+def _told() -> tuple[str | Column, ...]:
+    """Gives what these tables keep of every event: whose, which, when."""
+    return "retailer_id", "day", "event_id", "shopper_id", "session_id", sf.col("event_time").alias("at")
 
 
 OF_ORDERS: Final[Mapping[str, Callable[[DataFrame], DataFrame]]] = {"sold_products": sold_products, "orders": orders}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import Struct
 
 from batch.baskets.evaluate import PREDICTOR, Evaluation
@@ -12,7 +13,7 @@ from batch.jobs import Job
 from batch.learning import known_of
 from batch.model_store import load
 from batch.next_basket import judge, windows
-from batch.samples import day_number
+from batch.samples import Items, day_number
 from domain.errors import Refused
 
 JUDGED_BY = ("recall@10", "ndcg@10")
@@ -56,7 +57,8 @@ def evaluate(job: Job) -> Evaluated:
     """
     job.report("evaluate", 0, _STEPS + 1)
     made = load(job)
-    sample = known_of(job).sample
+    items = msgspec.json.decode(made["items"].blob, type=Items)
+    sample = known_of(job, items).sample
     steps = iter(range(1, _STEPS + 1))
     within = windows(sample.histories, day_number(job.as_of) + 1)
     found = None

@@ -163,5 +163,5 @@ def _current(ranker: Artefact, known: Known, job: Job) -> bytes:
     within = windows(known.sample.histories, ends)
     predictor = Predictor.from_bytes(ranker.blob)
     if within is not None:
-        predictor = at(predictor, known.sample.histories, ends, within.horizon)
+        predictor = at(predictor, known.sample.histories, ends, within.span)
     return predictor.to_bytes()

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from msgspec import Struct
 
-from batch.baskets.evaluate import PREDICTOR, Evaluation, ranked_by, scored, tuned_baselines
+from batch.baskets.evaluate import PREDICTOR, Evaluation, ranked_by, scored, tuned_baselines, written
 from batch.baskets.examples import Examples, before, cut, last_baskets
 from batch.baskets.histories import Histories
 from batch.baskets.item_tables import partial
@@ -50,8 +50,13 @@ class Windows(Struct, frozen=True, kw_only=True):
     ends: float
 
     @property
+    def span(self) -> float:
+        """Days of the window to learn from."""
+        return self.judged_from - self.learned_from
+
+    @property
     def horizon(self) -> float:
-        """Days of either window."""
+        """Days of the window to be judged by."""
         return self.ends - self.judged_from
 
 
@@ -75,7 +80,7 @@ def windows(histories: Histories, ends: float) -> Windows | None:
 def learn(histories: Histories, within: Windows, settings: Settings, done: Done = lambda: None) -> Predictor | None:
     """Learns from what was known before `judged_from`; None where that is too little."""
     known, _ = before(histories, within.judged_from)
-    newest = cut(histories, within.learned_from, within.horizon)
+    newest = cut(histories, within.learned_from, within.span)
     examples = [some for some in (newest, *_earlier(known)) if len(some) >= EXAMPLES_LEAST]
     if not examples:
         return None
@@ -100,7 +105,7 @@ def judge(histories: Histories, within: Windows, predictor: Predictor, done: Don
     The baselines are tuned on the baskets of the window before, which the model learned from.
     """
     later = cut(histories, within.judged_from, within.horizon).at_most(JUDGED_MAX, Settings().seed)
-    recent = cut(histories, within.learned_from, within.horizon).at_most(TUNED_MAX, Settings().seed)
+    recent = cut(histories, within.learned_from, within.span).at_most(TUNED_MAX, Settings().seed)
     if not len(later) or not len(recent):
         return None
     chosen = tuned_baselines(recent.histories, recent.targets, np.arange(len(recent), dtype=np.int64), done)
@@ -110,15 +115,15 @@ def judge(histories: Histories, within: Windows, predictor: Predictor, done: Don
     deepest = max(DEPTHS)
     found = ranked_by(chosen, known, rows, deepest)
     done()
-    current = at(predictor, histories, within.judged_from, within.horizon)
+    current = at(predictor, histories, within.judged_from, within.span)
     found[PREDICTOR], _ = current.predict(later.histories, deepest)
-    return scored(found, {}, later.targets, later.histories.bought(), list(DEPTHS))
+    return scored(found, written(chosen, predictor), later.targets, later.histories.bought(), list(DEPTHS))
 
 
-def at(predictor: Predictor, histories: Histories, day: float, horizon: float) -> Predictor:
-    """Gives the same trees with what is known before a day as what is bought now."""
+def at(predictor: Predictor, histories: Histories, day: float, span: float) -> Predictor:
+    """Gives the same trees with what is known before a day, and its last `span` days as what is bought now."""
     known, _ = before(histories, day)
-    newest = cut(known, day - horizon, horizon)
+    newest = cut(known, day - span, span)
     pairs: Examples = newest if len(newest) >= EXAMPLES_LEAST else last_baskets(known)
     pairs = pairs.at_most(Settings().pairs_max, Settings().seed)
     return replace(

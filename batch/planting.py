@@ -19,12 +19,12 @@ from batch.baskets.predictor import Predictor
 from batch.econometrics import rules as econometrics
 from batch.econometrics.tension import best_tensions
 from batch.journeys import basket_total
-from batch.journeys.gardener import grow
+from batch.journeys.gardener import default_tree, grow
 from batch.journeys.habits import Bought, habits_of
 from batch.journeys.plan import NO_CATEGORY, Ranked, ShopperPlan, ShopPlan, Tension
 from batch.samples import Items, day_number, flat
 from domain.ports.tree_store import DEFAULT
-from domain.tree import encode
+from domain.tree import TreeJson, encode
 
 PRODUCTS_MAX = 100
 """Predicted products that a plan looks at."""
@@ -120,8 +120,7 @@ class Nursery:
         """Gives the tree of strangers: what is popular, and the threshold of the store's baskets."""
         spend = self._rules.spend
         (tension,) = self._best([(spend.log_mean, spend.sigma)])
-        plan = ShopperPlan(shopper=DEFAULT, tension=tension, generosities=self._generosities)
-        return _grown(plan, (), None, self._shop)
+        return _grown(DEFAULT, default_tree(self._shop, tension), (), None)
 
     def _planted(
         self,
@@ -149,7 +148,7 @@ class Nursery:
                 if habits.category_rates.get(category, 0.0) < BOUGHT_ANYWAY
             },
         )
-        return _grown(plan, products, total, self._shop)
+        return _grown(plan.shopper, grow(plan, self._shop), products, total)
 
     def _category(self, product_id: str) -> str:
         return self._category_of.get(product_id, NO_CATEGORY)
@@ -194,13 +193,10 @@ def nursery(learned: bytes) -> Nursery:
     return Nursery(msgspec.msgpack.decode(learned, type=Learned))
 
 
-def _grown(
-    plan: ShopperPlan, products: tuple[Ranked, ...], total: basket_total.Prediction | None, shop: ShopPlan
-) -> Grown:
-    tree = grow(plan, shop)
+def _grown(shopper: str, tree: TreeJson, products: tuple[Ranked, ...], total: basket_total.Prediction | None) -> Grown:
     blob = encode(tree)
     return Grown(
-        plan.shopper,
+        shopper,
         [(one.product_id, one.category_id, one.score) for one in products],
         None if total is None else total.median_minor,
         blob,

@@ -1,8 +1,8 @@
 """Pushes grown trees in bulk: under one generation, from as many processes as there are, shown by one row at the end.
 
-Behind growing, before the tree store. `push` does it all in one process. A job on many machines lets its driver `begin`
-on the port, each task call `put_trees`, and the driver `finish` with the sum of what they gave; a task that runs twice,
-or a job that dies, leaves nothing visible.
+Behind growing, before the tree store. The driver begins a generation on the port, each task calls `put_trees`, and the
+driver calls `finish` with the sum of what they gave. A task that runs twice, or a job that dies, leaves nothing
+visible.
 """
 
 from __future__ import annotations
@@ -57,33 +57,6 @@ class Pushed(NamedTuple):
     trees: int
     bytes: int
     skipped: int
-
-
-async def push(
-    releases: TreeReleases,
-    retailer_id: str,
-    chunks: Iterable[Chunk] | AsyncIterable[Chunk],
-    *,
-    canary: float | None = None,
-    check: bool = True,
-) -> Pushed:
-    """Releases trees: begins a generation, puts chunk by chunk, shows it, forgets what is left over.
-
-    Args:
-        releases: the tree store's write side.
-        retailer_id: whose shoppers they are.
-        chunks: read one after the other, each shopper once.
-        canary: the share of shoppers who get theirs, see `canary_share`; None = everybody, and the default tree.
-        check: whether to read every tree as `hotbasket tree push` does.
-
-    Raises:
-        Refused: a tree is faulty, or there was none to push; nothing became visible.
-        Overtaken: somebody else released in the meantime; nothing became visible.
-        PortError: the store is away for too long; nothing became visible, unless it went away in the last step.
-    """
-    generation = await releases.begin(retailer_id)
-    put = await fill(releases, retailer_id, generation, chunks, canary=canary, check=check)
-    return await finish(releases, retailer_id, generation, put)
 
 
 async def fill(

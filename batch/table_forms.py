@@ -125,6 +125,13 @@ LEARNED: Final[Mapping[str, Form]] = {
         partitioned_by=("retailer_id", "run_id"),
         counted=("name", "created_at"),
     ),
+    "rules": Form(
+        columns="retailer_id string, run_id string, kind string, name string, elasticity double,"
+        " elasticity_error double, raw double, raw_error double, weight double, lift double, rests_on string,"
+        " why string, capped boolean, margin_share double, margin_source string, generosity_percent int",
+        partitioned_by=("retailer_id", "run_id"),
+        counted=("kind", "name"),
+    ),
     "predictions": Form(
         columns="retailer_id string, run_id string, shopper_id string, products array<struct<product_id: string,"
         " category_id: string, score: double>>, total_minor bigint",

@@ -85,8 +85,9 @@ def train(job: Job) -> Trained:
     rules_artefact, rules = _rules(job, known)
     made.append(rules_artefact)
     job.report("train", 5, _STEPS)
-    made.append(_shop(job, known, models))
+    made.append(_shop(job, known, models, rules))
     save(job, [_dated(one, known, job.as_of) for one in made])
+    _save_table(job, rules)
     job.report("train", _STEPS, _STEPS)
     levels = [rule.level for rule in rules.categories]
     return Trained(
@@ -191,20 +192,39 @@ def _rules(job: Job, known: Known) -> tuple[Artefact, econometrics.Rules]:
     return Artefact(card=card, blob=econometrics.encode(rules)), rules
 
 
+def _save_table(job: Job, rules: econometrics.Rules) -> None:
+    """Keeps what was estimated and what fell back, for people."""
+    rows = [(job.retailer_id, job.run_id, *row) for row in econometrics.table(rules)]
+    frame = job.spark.createDataFrame(rows, job.warehouse.schema("rules"))
+    job.warehouse.replace_run("rules", frame, job.retailer_id, job.run_id)
+
+
 def _trusted(sold: DataFrame) -> DataFrame:
     """Gives the orders that the retailer's server told of, where it tells of any: anybody can forge a browser's."""
     verified = sold.where("verified")
     return sold if verified.isEmpty() else verified
 
 
-def _shop(job: Job, known: Known, models: Mapping[str, Model]) -> Artefact:
+def _promotable(job: Job, rules: econometrics.Rules) -> frozenset[str]:
+    """Gives the products that bear their category's generosity; without a price or with too high a cost, none does."""
+    return frozenset(
+        item.product_id
+        for item in job.catalogue
+        if econometrics.generosity_of(rules, item).percent
+        >= econometrics.find(rules, item.category_id).generosity_percent
+        > 0
+    )
+
+
+def _shop(job: Job, known: Known, models: Mapping[str, Model], rules: econometrics.Rules) -> Artefact:
     counts = shop_counts(known.sold)
+    plan = msgspec.structs.replace(shop_of(counts, job.retailer.currency, models), promotable=_promotable(job, rules))
     card = Card(
         name="shop",
         purpose="What is popular and what goes together: for strangers, and for what complements a category.",
         measures={"baskets": float(counts.baskets), "pairs": float(len(counts.together))},
     )
-    return Artefact(card=card, blob=msgspec.json.encode(shop_of(counts, job.retailer.currency, models)))
+    return Artefact(card=card, blob=msgspec.json.encode(plan))
 
 
 def _dated(one: Artefact, known: Known, as_of: date) -> Artefact:

@@ -56,7 +56,7 @@ def convert_complete_journey(
     """
     if as_json and out is None:
         raise typer.BadParameter("--json needs --out: stdout can't carry the events and the result")
-    known = {row["product_id"]: complete_journey.sold(row) for row in _rows(products, _PRODUCT_COLUMNS)}
+    known = {row["product_id"]: complete_journey.sold(row) for row in _rows(products, PRODUCT_COLUMNS)}
     rows = [
         (row["day"], row["household_id"], row["basket_id"], row["product_id"])
         for row in _rows(baskets, ("day", "household_id", "basket_id", "product_id"))
@@ -88,7 +88,7 @@ def write_catalogue(path: Path, items: Iterable[CatalogueItem]) -> None:
         raise Refused(f"{path}: {error.strerror}") from None
 
 
-_PRODUCT_COLUMNS = (
+PRODUCT_COLUMNS = (
     "product_id",
     "product_category",
     "product_type",

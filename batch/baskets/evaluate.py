@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from batch.baskets import frequency, tifu_knn, up_cf
-from batch.baskets.examples import Examples, before, cut, last_baskets
+from batch.baskets.examples import Examples, last_baskets
 from batch.baskets.histories import Floats, Histories, Ints, Matrix
 from batch.baskets.item_tables import partial
 from batch.baskets.metrics import by_shopper, measured, paired
@@ -61,41 +61,7 @@ def evaluate(split: Split, depths: list[int], settings: Settings, bar: Bar = lam
     predictor = fit(examples, items, settings, done)
     found[PREDICTOR], _ = predictor.predict(histories.take(rows), deepest)
     done()
-    return scored(found, _written(chosen, predictor), split.targets[rows], histories.bought()[rows], depths)
-
-
-def evaluate_in_time(
-    histories: Histories, cutoff: float, horizon: float, span: float, depths: list[int], settings: Settings
-) -> Evaluation:
-    """Fits, tunes and measures everything in the order of time: nothing from the cutoff on is known but to score.
-
-    Args:
-        histories: with days.
-        cutoff: first day of what is to be predicted.
-        horizon: days; a shopper's first basket in cutoff ≤ day < cutoff + horizon is the target.
-        span: days before the cutoff whose baskets teach and tune: the first in cutoff - span ≤ day < cutoff is the
-            target of what was known before them.
-        depths: the k of recall@k and the others, each at least 1.
-        settings: of the predictor.
-
-    Raises:
-        ValueError: the histories have no days, or too few shoppers shop on both sides of a cutoff.
-    """
-    future = cut(histories, cutoff, horizon)
-    known, _ = before(histories, cutoff)
-    recent = cut(histories, cutoff - span, span)
-    if len(future) < 1 or len(recent) < 2:
-        raise ValueError(
-            f"too few shoppers shop before and after day {cutoff:g}, or before and after {span:g} days less"
-        )
-    chosen = tuned_baselines(recent.histories, recent.targets, np.arange(len(recent), dtype=np.int64))
-    by_id = np.argsort(known.ids, kind="stable")
-    rows = by_id[np.searchsorted(known.ids[by_id], future.histories.ids)]
-    deepest = max(*depths, DEEPEST_MIN)
-    found = ranked_by(chosen, known, rows, deepest)
-    predictor = fit([recent, last_baskets(known, EARLIER_WEIGHT)], partial(known).finish(), settings)
-    found[PREDICTOR], _ = predictor.predict(future.histories, deepest)
-    return scored(found, _written(chosen, predictor), future.targets, future.histories.bought(), depths)
+    return scored(found, written(chosen, predictor), split.targets[rows], histories.bought()[rows], depths)
 
 
 def lessons(split: Split) -> tuple[list[Examples], Floats]:
@@ -154,6 +120,7 @@ def scored(
     return Evaluation(found, models, differences, chosen)
 
 
-def _written(chosen: Chosen, predictor: Predictor) -> dict[str, str]:
-    written = {name: " ".join(f"{key}={value}" for key, value in of.items()) for name, of in asdict(chosen).items()}
-    return {**written, PREDICTOR: f"depth={predictor.trees.depth} rounds={predictor.trees.rounds}"}
+def written(chosen: Chosen, predictor: Predictor) -> dict[str, str]:
+    """The settings that were chosen, by model, for people."""
+    baselines = {name: " ".join(f"{key}={value}" for key, value in of.items()) for name, of in asdict(chosen).items()}
+    return {**baselines, PREDICTOR: f"depth={predictor.trees.depth} rounds={predictor.trees.rounds}"}

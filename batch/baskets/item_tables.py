@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -109,11 +109,6 @@ def partial(histories: Histories, known: Purchases | None = None) -> ItemTables:
         summed(owned & (own.last == 0)),
         summed(gap),
     )
-
-
-def merged(one: ItemTables, other: ItemTables) -> ItemTables:
-    """The sums over both sets of shoppers."""
-    return ItemTables(*(getattr(one, field.name) + getattr(other, field.name) for field in fields(ItemTables)))
 
 
 def drawn(hits: Doubles, chances: Doubles) -> Doubles:

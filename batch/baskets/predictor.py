@@ -12,7 +12,7 @@ import xgboost
 from batch.baskets.candidates import Candidates, candidates
 from batch.baskets.examples import Examples, last_baskets
 from batch.baskets.histories import Floats, Histories, Ints, Matrix, csr
-from batch.baskets.item_tables import ItemTables, partial
+from batch.baskets.item_tables import partial
 from batch.baskets.metrics import holds
 from batch.baskets.ranker import HeldOut, Ranker, Rows, Trees, chosen, train, weights
 from batch.baskets.ranking import best
@@ -126,16 +126,14 @@ class Predictor:
         return Predictor(pairs, items, reference(histories, targets), Ranker(boosters, offset), trees)
 
 
-def learn(histories: Histories, settings: Settings, tables: ItemTables | None = None) -> Predictor:
+def learn(histories: Histories, settings: Settings) -> Predictor:
     """Learns from histories alone: each shopper's last basket is what followed the rest.
 
     Args:
         histories: of a bounded sample of shoppers; those with one basket teach nothing but what is popular.
         settings: bounds and seeds.
-        tables: sums over all shoppers, where the histories are a sample; without them those of the histories.
     """
-    items = (partial(histories) if tables is None else tables).finish()
-    return fit([last_baskets(histories)], items, settings)
+    return fit([last_baskets(histories)], partial(histories).finish(), settings)
 
 
 def fit(examples: Sequence[Examples], items: Floats, settings: Settings, done: Done = lambda: None) -> Predictor:

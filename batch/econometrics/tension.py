@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from batch.econometrics.assumptions import Assumptions
 from domain.money import DEFAULT_EXPONENT, EXPONENTS, MINOR_MAX
@@ -233,17 +233,3 @@ def shopper_spend(
     sigma = np.clip(np.where(known, np.sqrt(variance), store.sigma), *SIGMA_RANGE)
     log_mean = np.where(known, np.log(np.where(known, predicted, 1.0)) - sigma**2 / 2, store.log_mean)
     return log_mean, sigma
-
-
-def sigma_of(predicted_minor: ArrayLike, upper_minor: ArrayLike, quantile: float = 0.9) -> Floats:
-    """Gives the sigma at which a log-normal with this mean has this upper quantile; nan where there is none.
-
-        ln(upper) = ln(mean) - s^2 / 2 + z s, so s = z - sqrt(z^2 - 2 ln(upper / mean)), z = Phi^-1(quantile)
-
-    Source: the quantile and the mean of the log-normal (Aitchison & Brown 1957), solved for s.
-    """
-    mean, upper = (np.asarray(part, dtype=np.float64) for part in (predicted_minor, upper_minor))
-    z = float(ndtri(quantile))
-    sane = (mean > 0) & (upper > mean) & np.isfinite(upper)
-    inside = z**2 - 2 * np.log(np.where(sane, upper, 1.0) / np.where(sane, mean, 1.0))
-    return np.where(sane & (inside >= 0), z - np.sqrt(np.maximum(inside, 0.0)), np.nan)

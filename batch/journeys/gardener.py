@@ -17,6 +17,7 @@ from batch.journeys.stages import Stage, stages_of
 from domain.conditions import AnyCondition, AnyOf
 from domain.contents import BasketTension, BasketTensionContent, Reward
 from domain.event_conditions import EventIs
+from domain.ports.tree_store import DEFAULT
 from domain.state_conditions import BasketLines, BasketTotal
 from domain.tree import AfterJson, EdgeJson, NodeJson, TreeJson
 
@@ -57,9 +58,9 @@ def grow(plan: ShopperPlan, shop: ShopPlan) -> TreeJson:
     return TreeJson(schema_version=1, shopper=plan.shopper, root=_ROOT, nodes=nodes)
 
 
-def default_tree(shop: ShopPlan) -> TreeJson:
+def default_tree(shop: ShopPlan, tension: Tension | None = None) -> TreeJson:
     """Gives the tree of strangers: what is popular here, and what goes with it."""
-    return grow(ShopperPlan(shopper="default"), shop)
+    return grow(ShopperPlan(shopper=DEFAULT, tension=tension), shop)
 
 
 def _hub(number: int) -> str:

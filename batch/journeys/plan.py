@@ -105,6 +105,8 @@ class ShopPlan(Struct, frozen=True, kw_only=True):
         models: category → when it follows.
         category_names: as shoppers call them; an absent one is read off its id.
         lines: products in a usual basket of the shop.
+        promotable: products that may be promoted without a campaign: their own cost and price bear their category's
+            generosity; None = all.
     """
 
     currency: str
@@ -114,6 +116,7 @@ class ShopPlan(Struct, frozen=True, kw_only=True):
     models: Mapping[str, Model] = {}
     category_names: Mapping[str, str] = {}
     lines: float = 8.0
+    promotable: frozenset[str] | None = None
     texts: Texts = Texts()
 
     def name_of(self, category_id: str) -> str:

@@ -58,7 +58,9 @@ class Shelf:
             products = [product for product in here if product in campaign.product_ids]
             if percent > 0 and products:
                 return products, percent, campaign.campaign_id
-        return (here, usual, None) if usual > 0 and here else None
+        promotable = self.shop.promotable
+        borne = here if promotable is None else [product for product in here if product in promotable]
+        return (borne, usual, None) if usual > 0 and borne else None
 
     @property
     def promoted(self) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,20 @@ def milliseconds(text: str) -> int:
     found = re.fullmatch(r"(\d+) ms", text)
     assert found is not None, text
     return int(found.group(1))
+
+
+Visit = Callable[..., Visitor]
+
+
+@contextmanager
+def visits(browser: Browser, running: Running) -> Iterator[Visit]:
+    """Gives visitors with a browser profile of their own, and closes it."""
+    visitors: list[Visitor] = []
+
+    def arrive(**manner: Any) -> Visitor:
+        visitors.append(Visitor(browser, running, **manner))
+        return visitors[-1]
+
+    yield arrive
+    for visitor in visitors:
+        visitor.context.close()

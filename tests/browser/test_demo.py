@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.demo_visitor import GUEST, SCREENSHOTS, Visitor, milliseconds
+from tests.browser.demo_visitor import GUEST, SCREENSHOTS, Visit, milliseconds, visits
 from tests.cli.running import CHECKOUT, Running
 
 pytestmark = pytest.mark.browser
@@ -37,7 +36,6 @@ SHARE_SEEN = """() => {
   return seen / all;
 }"""
 STOPPED = re.compile("Content Security Policy|TrustedScript")
-Visit = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +48,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def visit(browser: Browser, running: Running) -> Iterator[Visit]:
     """Gives visitors with a browser profile of their own."""
-    visitors: list[Visitor] = []
-
-    def arrive(**manner: Any) -> Visitor:
-        visitors.append(Visitor(browser, running, **manner))
-        return visitors[-1]
-
-    yield arrive
-    for visitor in visitors:
-        visitor.context.close()
+    with visits(browser, running) as visit:
+        yield visit
 
 
 def test_the_panel_shows_an_events_whole_way(visit: Visit) -> None:

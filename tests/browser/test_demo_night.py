@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.demo_night import PAGES, STAGES, RunningNight
-from tests.browser.demo_visitor import Visitor
+from tests.browser.demo_visitor import Visit, Visitor, visits
 
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Visitor]
 GROWN_NODES = 1 + STAGES * (1 + PAGES) + 1
 
 
@@ -28,15 +26,8 @@ def running(tmp_path: Path) -> Iterator[RunningNight]:
 @pytest.fixture
 def visit(browser: Browser, running: RunningNight) -> Iterator[Visit]:
     """Gives visitors with a browser profile of their own."""
-    visitors: list[Visitor] = []
-
-    def arrive(**manner: Any) -> Visitor:
-        visitors.append(Visitor(browser, running, **manner))
-        return visitors[-1]
-
-    yield arrive
-    for visitor in visitors:
-        visitor.context.close()
+    with visits(browser, running) as visit:
+        yield visit
 
 
 def card(visitor: Visitor) -> Locator:

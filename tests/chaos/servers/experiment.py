@@ -53,6 +53,7 @@ class Outcome(NamedTuple):
         p99_s: of the latency of events that were due while something was broken.
         slowest_s: the longest that any request or probe waited for its answer since the fault.
         slowest_before_s: the same in the calm before it: what the machine takes anyway.
+        late_s: the longest that the load's own process woke up too late since the fault.
         refusals: requests that were answered with 503.
         owners: how often partitions were taken; the first of each was before.
         ignored: records of owners that were not the newest any more: what a zombie said.
@@ -68,6 +69,7 @@ class Outcome(NamedTuple):
     p99_s: float
     slowest_s: float
     slowest_before_s: float
+    late_s: float
     refusals: int
     owners: int
     ignored: int
@@ -153,7 +155,7 @@ async def experiment(place: Place, fault: Fault, draw: random.Random) -> tuple[O
         async with shoppers.living() as sending:
             await asyncio.wait(sending, timeout=CALM_S)
             before_s = shoppers.slowest_s()
-            shop.slowest_s = shoppers.probe.slowest_s = 0.0
+            shop.slowest_s = shoppers.probe.slowest_s = shoppers.probe.late_s = 0.0
             began_s = time.monotonic()
             await fault(place, draw)
             mended_s = time.monotonic()
@@ -237,6 +239,7 @@ def _outcome(shoppers: Shoppers, logs: Sequence[Stored], times: tuple[float, flo
         p99_s=sorted(during)[math.ceil(len(during) * 0.99) - 1] if during else 0.0,
         slowest_s=shoppers.slowest_s(),
         slowest_before_s=before_s,
+        late_s=shoppers.probe.late_s,
         refusals=shop.refusals,
         owners=sum(stored.owners for stored in logs),
         ignored=sum(len(stored.heard.ignored) for stored in logs),

@@ -50,11 +50,12 @@ class Probe:
 
     Attributes:
         slowest_s: the longest that an answer took.
+        late_s: the longest that this process woke up too late: what the machine takes from everybody on it.
         statuses: how often each answer came, by path and status.
     """
 
     def __init__(self, shop: Shop) -> None:
-        self.slowest_s = 0.0
+        self.slowest_s = self.late_s = 0.0
         self.statuses: Counter[tuple[str, int]] = Counter()
         self._shop = shop
 
@@ -68,4 +69,6 @@ class Probe:
                         async with get(url, path) as answer:
                             self.statuses[path, answer.status] += 1
                     self.slowest_s = max(self.slowest_s, time.monotonic() - started_s)
+            due_s = time.monotonic() + _PROBED_EVERY_S
             await asyncio.sleep(_PROBED_EVERY_S)
+            self.late_s = max(self.late_s, time.monotonic() - due_s)

@@ -11,8 +11,10 @@ from tests.chaos.servers.experiment import experiment
 from tests.chaos.servers.faults import OUTAGE_S, Case, cases
 from tests.chaos.servers.place import Place
 
-HANGS_AFTER_S = 10.0
-"""The contract says one second, and the table tells what it was; this tells a slow machine from a hanging request."""
+ANSWERED_WITHIN_S = 3.0
+"""The contract says one; a machine on which all of this shares two cores may take its time, and more if it is slow."""
+PROCESSES = 2
+"""Between whoever asks and the answer: the load's own and the gateway. Each may be as late as the load's was."""
 
 
 @pytest.mark.parametrize("case", cases(is_long=RUNS > 1), ids=str)
@@ -25,7 +27,7 @@ async def test_nothing_is_lost_or_shown_twice(place: Place, outcomes: Outcomes, 
     print(f"\n{case.name}: {outcome}")
     assert [] == faults[:20], f"seed {SEED}, {len(faults)} faults"
     assert (0, 0) == (outcome.lost, outcome.twice)
-    assert outcome.slowest_s <= HANGS_AFTER_S + outcome.slowest_before_s
+    assert outcome.slowest_s <= ANSWERED_WITHIN_S + outcome.slowest_before_s + PROCESSES * outcome.late_s
     # In what follows: otherwise nothing was at stake.
     if case.moves:
         assert outcome.owners > place.system.partitions

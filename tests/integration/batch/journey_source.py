@@ -13,21 +13,13 @@ from pyarrow import parquet
 
 from deploy import complete_journey
 from deploy.complete_journey import Basket, Sold
+from deploy.convert import PRODUCT_COLUMNS
 from domain.records import SCHEMA_VERSION, Record
 from domain.timestamps import unix_ms
 
 RETAILER = "r-journey"
 RECEIVED_MS = 1_500_000_000_000
 """In 2017, after all of the baskets and before any clock that runs a test."""
-_PRODUCT_COLUMNS = [
-    "product_id",
-    "product_category",
-    "product_type",
-    "department",
-    "brand",
-    "package_size",
-    "unit_price_paid_median",
-]
 
 
 class Journey(NamedTuple):
@@ -45,7 +37,7 @@ def journey(real_data: Path, days: int) -> Journey:
     )
     rows = list(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
     rows = [row for row in rows if row[0] <= days]
-    known = parquet.read_table(real_data / "products.parquet", columns=_PRODUCT_COLUMNS).to_pylist()
+    known = parquet.read_table(real_data / "products.parquet", columns=list(PRODUCT_COLUMNS)).to_pylist()
     return Journey(complete_journey.baskets(rows), {row["product_id"]: complete_journey.sold(row) for row in known})
 
 

@@ -13,7 +13,6 @@ from batch.econometrics.tension import (
     effect,
     round_step,
     shopper_spend,
-    sigma_of,
     spend_of_totals,
 )
 
@@ -124,10 +123,3 @@ def test_a_store_without_orders_has_assumed_baskets() -> None:
 def test_a_step_is_round_money(currency: str | None, step: int) -> None:
     """Five of the currency's units, or 500 where it has no smaller ones."""
     assert step == round_step(currency)
-
-
-def test_sigma_from_a_quantile_gives_the_quantile_back() -> None:
-    """A log-normal with that mean and sigma has its upper quantile where it was said to be."""
-    sigma = float(sigma_of(4_000.0, 6_000.0, 0.9))
-    assert 6_000 == pytest.approx(float(np.exp(np.log(4_000) - sigma**2 / 2 + norm.ppf(0.9) * sigma)))
-    assert np.isnan(sigma_of([4_000.0, 4_000.0, -1.0], [3_000.0, 1e9, 5.0])).all()

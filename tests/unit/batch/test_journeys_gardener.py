@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from batch.journeys.gardener import default_tree, grow
 from batch.journeys.plan import Campaign, Model, Ranked, ShopperPlan, ShopPlan, Tension
+from domain.contents import PersonalisedPromotion
 from domain.tree import Tree, TreeJson, encode
 from domain.tree_faults import read_tree
 from tests.story import TreeStory
@@ -167,6 +168,22 @@ def test_a_generosity_is_promised_on_what_the_shopper_asks_for() -> None:
     assert ["spaghetti", "penne"] == shown(story, "offer")
     story.tell("ProductsSearched", query="tea")
     assert "offer" not in story.shown()
+
+
+@pytest.mark.parametrize(("promotable", "offers"), [(None, True), (frozenset({"penne"}), True), (frozenset(), False)])
+def test_what_cannot_bear_the_generosity_is_not_promoted(promotable: frozenset[str] | None, offers: bool) -> None:
+    """Of a category that pays, only products whose own cost and price bear it are offered."""
+    shop = msgspec.structs.replace(SHOP, promotable=promotable)
+    tree = grow(msgspec.structs.replace(PLAN, generosities={"pasta": 12.0}), shop)
+    offered = {
+        str(product)
+        for node in tree.nodes.values()
+        for shown in node.experiences
+        if isinstance(shown, PersonalisedPromotion)
+        for product in shown.content.products
+    }
+    assert offers == bool(offered)
+    assert promotable is None or offered <= promotable
 
 
 def test_a_campaign_promotes_its_own_products_alone() -> None:

@@ -85,7 +85,7 @@ def nursery() -> Nursery:
         Learned(
             as_of=AS_OF,
             items=msgspec.json.encode(ITEMS),
-            predictor=at(predictor, known, within.ends, within.horizon).to_bytes(),
+            predictor=at(predictor, known, within.ends, within.span).to_bytes(),
             shop=msgspec.json.encode(shop_of(counted(lines), "EUR", {})),
             rules=econometrics.encode(rules),
             total=basket_total.to_bytes(basket_total.fit(examples)),

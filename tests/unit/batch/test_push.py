@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +14,10 @@ import pytest
 
 from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
-from batch.push import Chunk, Pushed, Put, canary_share, finish, in_canary, push, put_trees, refuse_faulty, rollback
+from batch.push import Chunk, Pushed, Put, canary_share, fill, finish, in_canary, put_trees, refuse_faulty, rollback
 from domain.errors import PortError, Refused
 from domain.ids import ShopperKey, bucket
+from domain.ports.tree_releases import TreeReleases
 from domain.ports.tree_store import DEFAULT, StoredTree
 from domain.releases import Overtaken
 from domain.tree import NodeJson, TreeJson, encode
@@ -33,6 +34,20 @@ def tree(product_id: str = "p-1") -> bytes:
     shown = {"slot": "main", "kind": "recommendation", "content": {"products": [{"product_id": product_id}]}}
     document = {"schema_version": 1, "shopper": DEFAULT, "root": "r", "nodes": {"r": {"experiences": [shown]}}}
     return encode(read_tree(document)[1])
+
+
+async def push(
+    releases: TreeReleases,
+    retailer_id: str,
+    chunks: Iterable[Chunk] | AsyncIterable[Chunk],
+    *,
+    canary: float | None = None,
+    check: bool = True,
+) -> Pushed:
+    """Does the steps of a push in this process."""
+    generation = await releases.begin(retailer_id)
+    put = await fill(releases, retailer_id, generation, chunks, canary=canary, check=check)
+    return await finish(releases, retailer_id, generation, put)
 
 
 TREE, BETTER = tree(), tree("p-2")
