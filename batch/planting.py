@@ -120,7 +120,7 @@ class Nursery:
         """Gives the tree of strangers: what is popular, and the threshold of the store's baskets."""
         spend = self._rules.spend
         (tension,) = self._best([(spend.log_mean, spend.sigma)])
-        return _grown(DEFAULT, default_tree(self._shop, tension), (), None)
+        return _grown(DEFAULT, default_tree(self._shop, tension, self._generosities), (), None)
 
     def _planted(
         self,

@@ -10,6 +10,8 @@ within reach, one just below it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from batch.journeys.pages import Page, asking_for
 from batch.journeys.plan import ShopperPlan, ShopPlan, Tension
 from batch.journeys.shelf import Shelf
@@ -58,9 +60,11 @@ def grow(plan: ShopperPlan, shop: ShopPlan) -> TreeJson:
     return TreeJson(schema_version=1, shopper=plan.shopper, root=_ROOT, nodes=nodes)
 
 
-def default_tree(shop: ShopPlan, tension: Tension | None = None) -> TreeJson:
-    """Gives the tree of strangers: what is popular here, and what goes with it."""
-    return grow(ShopperPlan(shopper=DEFAULT, tension=tension), shop)
+def default_tree(
+    shop: ShopPlan, tension: Tension | None = None, generosities: Mapping[str, float] | None = None
+) -> TreeJson:
+    """Gives the tree of strangers: what is popular here, what goes with it, and the store's own threshold."""
+    return grow(ShopperPlan(shopper=DEFAULT, tension=tension, generosities=generosities or {}), shop)
 
 
 def _hub(number: int) -> str:
