@@ -227,13 +227,13 @@ def test_a_pushed_tree_and_catalogue_are_in_force_at_once(running: Running, data
 
 def test_a_shopper_can_have_a_tree_of_its_own(data: Path, keys: dict[str, str]) -> None:
     """JSON Lines push many trees at once; who has none is shown the default one."""
-    own = SAUCE | {"shopper": "c-2", "nodes": {"start": {}}}
+    own = SAUCE | {"shopper": "loyalty-no-2", "nodes": {"start": {}}}
     trees = written(data.parent / "trees.jsonl", SAUCE, own)
     checked = hotbasket_json("tree", "validate", trees)
     assert 2 == checked["trees"]
     assert {"generation": 1, "trees": 2} == hotbasket_json("tree", "push", "--data", data, trees)
-    assert ["c-2", "default"] == [
-        hotbasket_json("tree", "show", shopper, "--data", data)["shopper"] for shopper in ("c-2", "c-3")
+    assert ["loyalty-no-2", "default"] == [
+        hotbasket_json("tree", "show", shopper, "--data", data)["shopper"] for shopper in ("loyalty-no-2", "c-3")
     ]
 
 
@@ -277,7 +277,7 @@ async def test_a_failed_event_is_listed_and_replayed(data: Path, keys: dict[str,
 
 def test_a_replay_reports_and_refuses(running: Running, data: Path, keys: dict[str, str]) -> None:
     """Exactly one JSON document on stdout; rejected events with their line on stderr; a wrong key ends with 1."""
-    file = written(data.parent / "events.jsonl", added(), added() | {"quantity": 0}, added("c-2"))
+    file = written(data.parent / "events.jsonl", added(), added() | {"quantity": 0}, added("loyalty-no-2"))
     ran = hotbasket("replay", "--url", running.url, "--key", keys["write_key"], "--json", file)
     result = json.loads(ran.stdout)
     assert (0, 3, 2, 1) == (ran.returncode, result["sent"], result["stored"], result["rejected"])
@@ -286,7 +286,7 @@ def test_a_replay_reports_and_refuses(running: Running, data: Path, keys: dict[s
     ran = hotbasket("replay", "--url", running.url, "--key", "wk_wrong", file)
     assert (1, True) == (ran.returncode, "check --url and --key" in ran.stderr)
     assert keys["write_key"] not in running.output.read_text()
-    assert "c-2" not in running.output.read_text()
+    assert "loyalty-no-2" not in running.output.read_text()
 
 
 def test_an_interrupted_replay_says_how_far_it_came(running: Running, data: Path, keys: dict[str, str]) -> None:
