@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from domain.arbitration import Market
 from domain.ids import Position, ShopperKey
 from domain.ports.tree_store import StoredTree
 from domain.records import Decided, Failed, Record
@@ -46,18 +47,36 @@ class Item(NamedTuple):
 
 
 class Armed(NamedTuple):
-    """A shopper whose node has a timer, and when it elapses if nothing happens."""
+    """A shopper who waits for something, and when that is due if nothing happens."""
 
     key: ShopperKey
     due_at_ms: int
 
 
 class Peek(NamedTuple):
-    """A shopper's pending timer, as the shopper knows it."""
+    """What a shopper waits for, as the shopper knows it.
+
+    Attributes:
+        timer: of the node where the shopper stands.
+        clock_ms: the shopper's time.
+        promises: open ones: of which experience, and when it ends (Unix milliseconds of the receiving clock).
+        draws: plays whose prize is still asked for: of which right, how often it was, and when it is again.
+    """
 
     key: ShopperKey
     timer: Timer | None
     clock_ms: int
+    promises: tuple[tuple[str, int], ...] = ()
+    draws: tuple[tuple[str, int, int], ...] = ()
+
+
+def peek_at(key: ShopperKey, state: Shopper) -> Peek:
+    """Gives what a shopper waits for."""
+    still_open = [one for one in state.reservations if one.is_open]
+    promises = tuple((one.experience_id, one.due_at_ms) for one in still_open if one.drawing is None)
+    drawings = [one.drawing for one in still_open if one.drawing is not None]
+    draws = tuple((one.right_id, one.tries, one.due_at_ms) for one in drawings)
+    return Peek(key, state.timer, state.clock_ms, promises, draws)
 
 
 class Results:
@@ -84,6 +103,7 @@ class Process(Struct, frozen=True):
     loaded: Mapping[ShopperKey, Loaded]
     tree_version: int
     results: Results
+    market: Market | None = None
 
 
 class Missing(Struct, frozen=True):
@@ -134,6 +154,7 @@ class Deliver(Struct, frozen=True):
     token: int
     item: Item
     results: Results
+    market: Market | None
 
 
 class Forget(Struct, frozen=True):

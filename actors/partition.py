@@ -12,11 +12,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
+from actors.campaigns_now import MarketPorts
+from actors.lease_desk import LeaseDesk
 from actors.messages import Item, Loaded, Peek, Results
 from actors.residents import Residents
 from actors.tail import Tail, read_tail
 from adapters.retry import until_done
-from domain.errors import Fenced
+from domain.arbitration import Market
+from domain.campaigns_in_force import InForce
+from domain.errors import Fenced, PortError
 from domain.ids import BEGINNING, Position, ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.event_log import Batch, Committed, EventLog
@@ -24,9 +30,11 @@ from domain.ports.experience_log import ExperienceLog
 from domain.ports.failed_events import FailedEvent, FailedEvents
 from domain.ports.snapshot_store import Snapshot, SnapshotStore
 from domain.ports.tree_store import TreeStore
-from domain.records import SCHEMA_VERSION, Decided, Failed, Progress, Record, Undecodable
+from domain.purse import Purse, purse_key
+from domain.purse import decode as decode_purse
+from domain.records import SCHEMA_VERSION, Decided, Failed, Lease, Progress, Record, Undecodable
 from domain.shopper import encode
-from monitoring.metrics import Metrics
+from monitoring.metrics import CampaignMetrics, Metrics
 
 _SLICE = 250
 """Shoppers handled between two turns of the event loop, so that no request waits for a checkpoint."""
@@ -39,6 +47,7 @@ class Stores(NamedTuple):
 
     Attributes:
         expire: removes what is old and saved from stores that can't do so by themselves; gives how many records.
+        market: campaigns and their budgets; None = campaigns are not asked.
     """
 
     events: EventLog
@@ -49,6 +58,7 @@ class Stores(NamedTuple):
     clock: Clock
     metrics: Metrics
     expire: Callable[[], Awaitable[int]] | None = None
+    market: MarketPorts | None = None
 
 
 class Unsaved(NamedTuple):
@@ -58,7 +68,7 @@ class Unsaved(NamedTuple):
         snapshots: of the shoppers changed since the last one.
         failures: since the last one.
         through: position that all of it reaches.
-        tail: offset of the `Progress` that says so.
+        tail: offset of the first `Progress` that says so, or of this owner's `Owner`.
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -68,9 +78,16 @@ class Unsaved(NamedTuple):
 
 
 class Partition:
-    """One partition of the event log that this worker owns; made by `take`."""
+    """One partition of the event log that this worker owns; made by `take`.
 
-    def __init__(self, number: int, token: int, committed: Committed | None, tail: Tail, stores: Stores) -> None:
+    Attributes:
+        purse: what it may promise for campaigns.
+        desk: its business with the budget ledger.
+    """
+
+    def __init__(
+        self, number: int, token: int, committed: Committed | None, tail: Tail, purse: Purse, stores: Stores
+    ) -> None:
         self.number = number
         self.token = token
         self.through = committed.through if committed is not None else BEGINNING
@@ -80,10 +97,14 @@ class Partition:
         self._stores = stores
         self._metrics = stores.metrics
         self._residents = Residents(stores.events.partitions)
+        self.purse = purse
+        self.desk = LeaseDesk(purse, stores.clock.monotonic_s())
+        self._inherited = purse.leases()
         self._dirty: set[ShopperKey] = set()
         self._saving: set[ShopperKey] = set()
         self._saved_through = self.through
         self._tail = token
+        self._is_busy = False
         self.is_ahead = False
         self.is_lost = False
 
@@ -99,46 +120,67 @@ class Partition:
             return False
         return self._saved_through != self.through or bool(self._dirty) or bool(self._failures)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that the purse holds stands in the log: nothing is in hand, nothing is being adopted."""
+        return not (self._is_busy or self.is_ahead or self.is_lost) and self.through >= self._adopting_through
+
     def idle_since_s(self, key: ShopperKey) -> float | None:
         """Gives the monotonic time of a resident's last event, None for who is not resident."""
         return self._residents.touched_at_s(key)
 
-    async def process(self, batch: Batch) -> Results:
+    async def process(self, batch: Batch, in_force: Mapping[str, InForce] | None = None) -> Results:
         """Processes one batch: prefetch, tell, append; adopts what an owner before had processed.
 
         Stores that fail are tried again until they answer: the batch's events are in the log, so nothing is lost by
         waiting. Whoever cancels this must not save the partition while `is_ahead`.
 
+        Args:
+            batch: the next events.
+            in_force: campaigns by retailer id; None = they are not asked.
+
         Raises:
             Fenced: somebody else owns the partition by now.
             PortError: not retriable.
         """
+        self._is_busy = True
         started_s = self._stores.clock.monotonic_s()
         old, fresh, failures = self._sort(batch)
+        last = Position(batch.first.epoch, batch.first.offset + len(batch.records) - 1)
         results = Results()
+        leases = self._lease() if last >= self._adopting_through else ()
+        market = Market(in_force, self.purse) if in_force is not None else None
         for items in (old, fresh):
             if items:
-                part = await self._tell(items)
+                part = await self._tell(items, market)
                 results.armed += part.armed
                 failures += [record for record in part.records if isinstance(record, Failed)]
                 if items is fresh:
                     results.records += part.records
                     results.faults += part.faults
                     results.repeats += part.repeats
-        last = Position(batch.first.epoch, batch.first.offset + len(batch.records) - 1)
         if last >= self._adopting_through:
             undecodable = [failure for failure in failures if not failure.event_id]
             records = sorted([*results.records, *undecodable], key=_position) if undecodable else results.records
-            progress = Progress(schema_version=SCHEMA_VERSION, token=self.token, through=last)
-            said = [*records, progress]
-            self._tail = await self._until_done(
-                "append", lambda: self._stores.experiences.append(self.number, self.token, said)
-            )
+            await self._say(records, last, leases)
             self._count(fresh, failures, results, self._stores.clock.monotonic_s() - started_s)
         self._failures += failures
         self.through = last
-        self.is_ahead = False
+        self._is_busy = self.is_ahead = False
         return results
+
+    async def say_leases(self) -> None:
+        """Puts what is due of leases in force; to be called between batches.
+
+        Raises:
+            Fenced: somebody else owns the partition by now.
+            PortError: not retriable.
+        """
+        if self.is_settled and self.desk.due:
+            leases = self._lease()
+            self.is_ahead = True
+            await self._say((), self.through, leases)
+            self.is_ahead = False
 
     async def collect(self) -> Unsaved:
         """Collects what a checkpoint must save; to be called between batches, and followed by `save`."""
@@ -147,10 +189,12 @@ class Partition:
         snapshots: list[Snapshot] = []
         for start in range(0, len(keys), _SLICE):
             for state in self._residents.snapshots(keys[start : start + _SLICE]):
-                due_at_ms = state.timer.due_at_ms if state.timer is not None else None
                 touched_at_ms = state.last.received_at_ms if state.last is not None else 0
-                snapshots.append(Snapshot(state.key, state.position, encode(state), due_at_ms, touched_at_ms))
+                snapshots.append(Snapshot(state.key, state.position, encode(state), state.due_at_ms, touched_at_ms))
             await asyncio.sleep(0)
+        if self.purse.balances:
+            key, now_ms = purse_key(self.number), self._stores.clock.now_ms()
+            snapshots.append(Snapshot(key, through, self.purse.encode(through), None, now_ms))
         failures = tuple(self._failures)
         self._saving, self._dirty, self._failures = self._dirty, set(), []
         return Unsaved(tuple(snapshots), failures, through, self._tail)
@@ -216,7 +260,30 @@ class Partition:
                 fresh.append(Item(record, position))
         return old, fresh, failures
 
-    async def _tell(self, items: Sequence[Item]) -> Results:
+    def _lease(self) -> tuple[Lease, ...]:
+        """Folds what is due of leases into the purse; until it stands in the log, memory is ahead."""
+        leases = (*self._inherited, *self.desk.due)
+        if leases:
+            self.is_ahead = True
+            self.purse.lease(leases)
+        return leases
+
+    async def _say(self, records: Sequence[Decided | Failed], through: Position, leases: tuple[Lease, ...]) -> None:
+        """Appends records with the `Progress` that closes them.
+
+        A purse saved as of a position has what was leased when the log first reached it, and perhaps not what was said
+        later without events: stores keep any of two snapshots of one position. So the next owner shall read that again:
+        a commit's tail stays where its position was reached first, and an owner says anew what it took over.
+        """
+        progress = Progress(schema_version=SCHEMA_VERSION, token=self.token, through=through, leases=leases)
+        said = [*records, progress]
+        tail = await self._until_done("append", lambda: self._stores.experiences.append(self.number, self.token, said))
+        if through > max(self.through, self._adopting_through):
+            self._tail = tail
+        self._inherited = ()
+        self.desk.said(leases)
+
+    async def _tell(self, items: Sequence[Item], market: Market | None) -> Results:
         """Prefetches who is missing in one batched read, then tells the region without awaiting anything."""
         keys = {item.record.key: None for item in items}
         tree_version = self._stores.trees.version()
@@ -232,7 +299,8 @@ class Partition:
             self._metrics.activations.inc(len(absent))
         self._dirty.update(keys)
         self.is_ahead = True
-        return self._residents.process(self.token, items, loaded, tree_version, self._stores.clock.monotonic_s())
+        now_s = self._stores.clock.monotonic_s()
+        return self._residents.process(self.token, items, loaded, tree_version, now_s, market)
 
     async def _until_done(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         return await until_done(attempt, lambda _: self._metrics.worker_errors.labels(what).inc())
@@ -265,10 +333,25 @@ class Partition:
                 metrics.withdrawn.inc(len(record.withdrawals))
                 for decision in record.decisions:
                     metrics.decided.labels(decision.experience.kind).inc()
+                _count_campaigns(metrics, record)
         if results.repeats:
             metrics.repeats.inc(results.repeats)
         metrics.batch_s.observe(batch_s)
         metrics.batch_events.observe(len(fresh) + len(failures))
+
+
+def _count_campaigns(metrics: CampaignMetrics, decided: Decided) -> None:
+    """Counts what campaigns had to do with one event."""
+    for decision in decided.held_out:
+        metrics.held_out.labels(decision.experience.kind).inc()
+    for lost in decided.against:
+        metrics.campaigns_lost.labels(lost.reason).inc()
+    for reserved in decided.reservations:
+        metrics.reservations.inc()
+        metrics.reserved_minor.inc(reserved.cost_minor)
+    for settlement in decided.settlements:
+        metrics.settlements.labels(settlement.cause).inc()
+    metrics.clamped.inc(sum(decision.is_clamped for decision in (*decided.decisions, *decided.held_out)))
 
 
 def _position(record: Decided | Failed) -> Position:
@@ -288,4 +371,23 @@ async def take(number: int, worker_id: str, stores: Stores) -> Partition:
     if newest is not None:
         await stores.events.seek(number, max(newest, tail.through))
     await stores.events.seek(number, committed.through if committed is not None else BEGINNING)
-    return Partition(number, token, committed, tail, stores)
+    return Partition(number, token, committed, tail, await _purse(number, tail, stores), stores)
+
+
+async def _purse(number: int, tail: Tail, stores: Stores) -> Purse:
+    """Gives the partition's purse as its owner before left it: the saved one, and what the tail says since."""
+    if stores.market is None:
+        return Purse()
+    key = purse_key(number)
+    payload = (await stores.snapshots.load([key])).get(key)
+    try:
+        purse = decode_purse(payload) if payload is not None else Purse()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise PortError(
+            f"the purse of partition {number} can't be read ({error}): run the newer hotbasket", retriable=False
+        ) from error
+    for position, said in tail.said.items():
+        if isinstance(said, Decided) and position > purse.position:
+            purse.take(said)
+    purse.lease(tail.leases)
+    return purse

@@ -15,12 +15,12 @@ from actors.messages import (
     Forget,
     Missing,
     Passivate,
-    Peek,
     Process,
     Results,
     Show,
     Shown,
     TakeTree,
+    peek_at,
 )
 from actors.shopper import ShopperActor
 from domain.ids import ShopperKey
@@ -78,9 +78,9 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
             else:
                 self.send(address, TakeTree(loaded.tree))
             self._tree_versions[key] = batch.tree_version
-        residents, token, results = self._residents, batch.token, batch.results
+        residents, token, results, market = self._residents, batch.token, batch.results, batch.market
         for item in batch.items:
-            self.send(residents[item.record.key], Deliver(token, item, results))
+            self.send(residents[item.record.key], Deliver(token, item, results, market))
 
     def _find_missing(self, question: Missing) -> None:
         """Sorts the keys that need a prefetch."""
@@ -116,6 +116,6 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
         if state is None:
             return
         if shown.timer_only:
-            self._results.peeked.append(Peek(shown.key, state.timer, state.clock_ms))
+            self._results.peeked.append(peek_at(shown.key, state))
         else:
             self._results.snapshots.append(state)

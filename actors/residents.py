@@ -16,6 +16,7 @@ from thespian.actors import ActorSystem
 from actors.memory import Freezer
 from actors.messages import CollectSnapshots, CollectTimers, Item, Loaded, Missing, Passivate, Peek, Process, Results
 from actors.region import RegionActor
+from domain.arbitration import Market
 from domain.ids import Position, ShopperKey
 from domain.records import Decided, Failed
 from domain.shopper import Shopper
@@ -101,8 +102,11 @@ class Residents:
         loaded: Mapping[ShopperKey, Loaded],
         tree_version: int,
         now_s: float,
+        market: Market | None = None,
     ) -> Results:
         """Tells the regions, and gives what came of it; records in the order of their events.
+
+        What was decided is folded into the market's purse.
 
         Raises:
             RuntimeError: an actor failed outside what it catches. Its system only logs that, so it is noticed here:
@@ -117,7 +121,7 @@ class Residents:
         results = Results()
         for number, members in split.items():
             stripe = self._stripes[number]
-            stripe.tell(Process(token, members, split_loaded.get(number, {}), tree_version, results))
+            stripe.tell(Process(token, members, split_loaded.get(number, {}), tree_version, results, market))
             for item in members:
                 stripe.touch(item.record.key, now_s)
         if results.processed != len(items):

@@ -10,8 +10,9 @@ import msgspec
 from thespian.actors import Actor
 
 from actors.messages import Activate, Answer, Armed, Deliver, Forget, Item, Loaded, Show, Shown, TakeTree
+from domain.arbitration import Market
 from domain.decide import adopt, decide
-from domain.events import IdleElapsed
+from domain.events import DrawRetried, InsideEvent, ReservationExpired
 from domain.fold import apply
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
@@ -19,6 +20,8 @@ from domain.records import SCHEMA_VERSION, Failed, encode
 from domain.shopper import Shopper, decode
 from domain.tree import Tree
 
+_NEED_NO_TREE = (ReservationExpired, DrawRetried)
+"""What moves nobody: promises end, and draws go on, whatever is wrong with a tree."""
 NOTHING = Answer()
 _REPEAT = Answer(repeat=True)
 
@@ -35,15 +38,16 @@ class ShopperActor(Actor):  # type: ignore[misc]  # thespian is untyped
         resident = self._resident
         if type(message) is Deliver:
             if resident is not None:
-                answer = resident.process(message.item, message.token)
+                answer = resident.process(message.item, message.token, message.market)
                 message.results.processed += 1
                 if answer is not NOTHING:
                     self.send(sender, answer)
         elif type(message) is Activate:
             self._resident = resident = Resident(message.key, message.loaded)
-            if resident.state is not None and resident.state.timer is not None:
+            due_at_ms = resident.state.due_at_ms if resident.state is not None else None
+            if due_at_ms is not None:
                 # An owner before may have saved it after this one had read which timers to take over.
-                self.send(sender, Answer(armed=Armed(message.key, resident.state.timer.due_at_ms)))
+                self.send(sender, Answer(armed=Armed(message.key, due_at_ms)))
         elif type(message) is TakeTree:
             if resident is not None:
                 resident.take_tree(message.tree)
@@ -87,7 +91,7 @@ class Resident:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the bytes, it must not harm the shopper's neighbours
             self._tree_fault = _where(error)
 
-    def process(self, item: Item, token: int) -> Answer:
+    def process(self, item: Item, token: int, market: Market | None = None) -> Answer:
         """Applies one event and decides, or adopts what was decided; a poison event changes nothing.
 
         Returns:
@@ -97,29 +101,30 @@ class Resident:
         if state is None:
             reason, _, detail = self._fault.partition(": ")
             return Answer(record=failed(item, token, reason, detail, "$.snapshot"))
-        if self._tree_fault and not item.adopting:
+        if self._tree_fault and not (item.adopting or isinstance(item.record.event, _NEED_NO_TREE)):
             return Answer(record=failed(item, token, "tree_unreadable", self._tree_fault, "$.tree"))
         try:
             applied = apply(state, item.record, item.position)
             if applied.repeat:
                 self.state = applied.state
-                if isinstance(item.record.event, IdleElapsed) and applied.state.timer is not None:
+                if isinstance(item.record.event, InsideEvent) and (due_at_ms := applied.state.due_at_ms) is not None:
                     # It fired while another event was on its way, whose timer nobody has taken down yet.
-                    return Answer(armed=Armed(self.key, applied.state.timer.due_at_ms), repeat=True)
+                    return Answer(armed=Armed(self.key, due_at_ms), repeat=True)
                 return _REPEAT
             decided = item.decided
             if not item.adopting:
-                self.state, decided = decide(applied, item.record, self.tree, token)
+                self.state, decided = decide(applied, item.record, self.tree, token, market)
+                if decided is not None and market is not None:
+                    market.purse.take(decided)
             else:
                 self.state = applied.state if decided is None else adopt(applied.state, decided)
         except Exception as error:  # noqa: BLE001 - a poison event never stops a partition: it becomes a failed event
             self.state = state
             return Answer(record=failed(item, token, "not_processed", _where(error), "$.event"))
-        if decided is None and not applied.faults:
+        if decided is None and not (applied.faults or applied.stays):
             return NOTHING
-        armed = None
-        if self.state.timer is not None:
-            armed = Armed(self.key, self.state.timer.due_at_ms)
+        due_at_ms = self.state.due_at_ms
+        armed = Armed(self.key, due_at_ms) if due_at_ms is not None else None
         return Answer(record=None if item.adopting else decided, armed=armed, faults=applied.faults)
 
 

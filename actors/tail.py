@@ -8,7 +8,7 @@ from domain.ids import BEGINNING, Position
 from domain.listening import NO_OWNER, Listener
 from domain.ports.event_log import Committed
 from domain.ports.experience_log import Entry, ExperienceLog
-from domain.records import Decided, Failed
+from domain.records import Decided, Failed, Lease
 
 _READ_RECORDS = 1_000
 
@@ -19,11 +19,13 @@ class Tail:
     Attributes:
         said: by event position, what was decided or failed; events without an entry only changed what `apply` changes.
         failures: the failed events, in order.
+        leases: of campaigns' budgets, in order.
     """
 
     def __init__(self, committed: Committed | None) -> None:
         self.said: dict[Position, Decided | Failed] = {}
         self.failures: list[Failed] = []
+        self.leases: list[Lease] = []
         self._listener = (
             Listener(BEGINNING, NO_OWNER) if committed is None else Listener(committed.through, committed.token)
         )
@@ -39,6 +41,7 @@ class Tail:
             heard = self._listener.hear(entry)
             if heard is not None:
                 self.said.update((record.position, record) for record in heard.records)
+                self.leases += heard.leases
                 self.failures += [record for record in heard.records if isinstance(record, Failed)]
 
 

@@ -1,20 +1,23 @@
-"""Fires the nodes' `after`: a timer that is due becomes an `IdleElapsed` in the event log, never a change of state."""
+"""Fires what shoppers wait for: timers, ends of promises and further tries for a prize become events in the log.
+
+None of them ever changes state directly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
-from actors.messages import Armed, Peek
+from actors.messages import Armed, Peek, peek_at
 from actors.partition import Partition, Stores
 from actors.timing_wheel import TimingWheel
 from domain.errors import PortError
-from domain.events import IdleElapsed
-from domain.ids import ShopperKey, bucket, idle_event_id
+from domain.events import DrawRetried, IdleElapsed, InsideEvent, ReservationExpired
+from domain.ids import ShopperKey, bucket, draw_retried_id, idle_event_id, reservation_expired_id
 from domain.records import SCHEMA_VERSION, Record
 from domain.shopper import Timer, decode
+from domain.timestamps import from_unix_ms
 
 _RETRY_S = 1.0
 _FIRED_AT_ONCE = 500
@@ -47,12 +50,12 @@ class Timers:
         return self._wheel.advance(self._stores.clock.monotonic_s())
 
     async def fire(self, due: Sequence[ShopperKey]) -> None:
-        """Appends `IdleElapsed` for every timer that still stands; the others are looked at again later."""
+        """Appends an event for everything that is due; the rest is looked at again later."""
         for start in range(0, len(due), _FIRED_AT_ONCE):
             keys = due[start : start + _FIRED_AT_ONCE]
             try:
                 peeks = await self._peek(keys)
-                records = [record for peek in peeks if (record := self._elapsed(peek)) is not None]
+                records = [record for peek in peeks for record in self._elapsed(peek)]
                 if records:
                     await self._stores.events.append(records)
             except PortError:
@@ -81,34 +84,33 @@ class Timers:
                     state = decode(payload)
                 except (msgspec.MsgspecError, UnicodeDecodeError):
                     continue  # its next event will say so, as a failed event
-                peeks.append(Peek(key, state.timer, state.clock_ms))
+                peeks.append(peek_at(key, state))
         return peeks
 
-    def _elapsed(self, peek: Peek) -> Record | None:
-        """Gives the record of a timer that is due; one that was put off is armed again."""
-        timer = peek.timer
-        if timer is None:
-            return None
-        idle_ms = self._idle_ms(peek.key, timer)
-        if idle_ms < timer.idle_s * 1_000:
-            remaining_s = timer.idle_s - idle_ms / 1_000
-            self._wheel.arm(peek.key, self._stores.clock.monotonic_s() + remaining_s)
-            return None
-        event_time_ms = peek.clock_ms + idle_ms
-        event = IdleElapsed(
-            event_id=idle_event_id(timer.after_event_id, timer.node_id),
-            occurred_at=datetime.fromtimestamp(event_time_ms / 1_000, UTC),
-            shopper_id=peek.key.shopper,
-            after_event_id=timer.after_event_id,
-            node_id=timer.node_id,
-        )
-        return Record(
-            schema_version=SCHEMA_VERSION,
-            retailer_id=peek.key.retailer_id,
-            received_at_ms=self._stores.clock.now_ms(),
-            event_time_ms=event_time_ms,
-            event=event,
-        )
+    def _elapsed(self, peek: Peek) -> list[Record]:
+        """Gives the records of what is due; what is not is armed again."""
+        now_ms = self._stores.clock.now_ms()
+        records: list[Record] = []
+        remaining_s: list[float] = []
+        if peek.timer is not None:
+            idle_ms = self._idle_ms(peek.key, peek.timer)
+            if idle_ms < peek.timer.idle_s * 1_000:
+                remaining_s.append(peek.timer.idle_s - idle_ms / 1_000)
+            else:
+                records.append(_idle(peek, peek.timer, idle_ms, now_ms))
+        for experience, due_at_ms in peek.promises:
+            if due_at_ms > now_ms:
+                remaining_s.append((due_at_ms - now_ms) / 1_000)
+            else:
+                records.append(_expired(peek, experience, due_at_ms, now_ms))
+        for right_id, tries, due_at_ms in peek.draws:
+            if due_at_ms > now_ms:
+                remaining_s.append((due_at_ms - now_ms) / 1_000)
+            else:
+                records.append(_draw_retried(peek, right_id, tries, now_ms))
+        if remaining_s:
+            self._wheel.arm(peek.key, self._stores.clock.monotonic_s() + min(remaining_s))
+        return records
 
     def _idle_ms(self, key: ShopperKey, timer: Timer) -> int:
         """Gives for how long the timer has run: by the monotonic clock while in memory, else by the receiving one."""
@@ -117,3 +119,49 @@ class Timers:
         if since_s is not None:
             return int((self._stores.clock.monotonic_s() - since_s) * 1_000)
         return max(0, self._stores.clock.now_ms() - timer.armed_at_ms)
+
+
+def _idle(peek: Peek, timer: Timer, idle_ms: int, now_ms: int) -> Record:
+    """Gives the record of a node's timer that has elapsed."""
+    event_time_ms = peek.clock_ms + idle_ms
+    event = IdleElapsed(
+        event_id=idle_event_id(timer.after_event_id, timer.node_id),
+        occurred_at=from_unix_ms(event_time_ms),
+        shopper_id=peek.key.shopper,
+        after_event_id=timer.after_event_id,
+        node_id=timer.node_id,
+    )
+    return _record(peek.key, event, event_time_ms, now_ms)
+
+
+def _expired(peek: Peek, experience: str, due_at_ms: int, now_ms: int) -> Record:
+    """Gives the record of a promise whose time is over."""
+    event = ReservationExpired(
+        event_id=reservation_expired_id(experience),
+        occurred_at=from_unix_ms(due_at_ms),
+        shopper_id=peek.key.shopper,
+        experience_id=experience,
+    )
+    return _record(peek.key, event, due_at_ms, now_ms)
+
+
+def _draw_retried(peek: Peek, right_id: str, tries: int, now_ms: int) -> Record:
+    """Gives the record that asks again for what a play has named."""
+    event = DrawRetried(
+        event_id=draw_retried_id(right_id, tries),
+        occurred_at=from_unix_ms(now_ms),
+        shopper_id=peek.key.shopper,
+        experience_id=right_id,
+        tries=tries,
+    )
+    return _record(peek.key, event, now_ms, now_ms)
+
+
+def _record(key: ShopperKey, event: InsideEvent, event_time_ms: int, now_ms: int) -> Record:
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        retailer_id=key.retailer_id,
+        received_at_ms=now_ms,
+        event_time_ms=event_time_ms,
+        event=event,
+    )

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from actors.campaigns_now import CampaignsNow
 from actors.housekeeping import Housekeeping
+from actors.leases import Leases
 from actors.messages import Results
 from actors.partition import Partition, Stores, Unsaved, take
 from actors.timers import Timers
 from adapters.settings import Settings
+from domain.campaigns_in_force import InForce
 from domain.errors import Fenced, PortError
 from domain.ports.event_log import Batch, Poll
 from domain.ports.failed_events import FailedEvent, failed_event
@@ -47,6 +50,10 @@ class Worker:
         self._fenced: set[int] = set()
         self._timers = Timers(stores, self._partitions)
         self._housekeeping = Housekeeping(stores, self._partitions)
+        self._campaigns = CampaignsNow(stores.market) if stores.market is not None else None
+        self._leases: Leases | None = None
+        if stores.market is not None and self._campaigns is not None:
+            self._leases = Leases(stores, stores.market, self._campaigns, self._partitions)
         self._stopping = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
         self._aside: dict[str, asyncio.Task[None]] = {}
@@ -97,6 +104,7 @@ class Worker:
         if self._partitions:
             self.ready.set()
         await self._process([batch for batch in poll.batches if batch.partition not in again])
+        await self._say_leases()
         self._go_aside()
         self._passivate()
         await self._checkpoint_when_due()
@@ -108,6 +116,29 @@ class Worker:
             self._aside["timers"] = asyncio.ensure_future(self._timers.fire(due))
         if self._is_free("housekeeping") and self._housekeeping.is_due():
             self._aside["housekeeping"] = asyncio.ensure_future(self._housekeeping.work())
+
+        if self._leases is not None and self._is_free("leases") and self._leases.is_due():
+            said = self._leases.collect()
+            if said:
+                self._aside["leases"] = asyncio.ensure_future(self._leases.settle(said))
+
+    async def _say_leases(self) -> None:
+        """Puts leases in force that came while a partition had no events."""
+        due = [partition for partition in self._partitions.values() if partition.desk.due and partition.is_settled]
+        if not due:
+            return
+        works = {partition.number: asyncio.ensure_future(partition.say_leases()) for partition in due}
+        done = asyncio.gather(*works.values(), return_exceptions=True)
+        await asyncio.wait((done,), timeout=self._settings.checkpoint_s)
+        for number, work in works.items():
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            if work.cancelled():
+                # Whether it stands in the log nobody knows: the partition begins anew.
+                self._drop(number)
+                self._fenced.add(number)
+            else:
+                self._take_down(number, work)
 
     def _is_free(self, work: str) -> bool:
         """Tells whether the last work of this kind is done; a bug in it ends the worker."""
@@ -176,8 +207,9 @@ class Worker:
         self._in_hand = {
             number: getattr(some[0].records[0], "received_at_ms", now_ms) for number, some in by_partition.items()
         }
+        in_force = self._campaigns.current() if self._campaigns is not None else None
         works = {
-            number: asyncio.ensure_future(self._process_in_order(self._partitions[number], some))
+            number: asyncio.ensure_future(self._process_in_order(self._partitions[number], some, in_force))
             for number, some in by_partition.items()
         }
         done = asyncio.gather(*works.values(), return_exceptions=True)
@@ -195,9 +227,11 @@ class Worker:
             if not work.cancelled():
                 self._take_down(number, work)
 
-    async def _process_in_order(self, partition: Partition, batches: Sequence[Batch]) -> None:
+    async def _process_in_order(
+        self, partition: Partition, batches: Sequence[Batch], in_force: Mapping[str, InForce] | None
+    ) -> None:
         for batch in batches:
-            results: Results = await partition.process(batch)
+            results: Results = await partition.process(batch, in_force)
             self._timers.arm(results.armed)
 
     def _take_down(self, number: int, work: asyncio.Task[None]) -> None:

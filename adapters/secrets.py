@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,20 +56,35 @@ def load_secrets(data: Path) -> Secrets:
     Raises:
         Refused: others may read them, the file is damaged, or it is gone while what was made with it is there.
     """
-    path = secrets_file(data)
+    loss = "without it no shopper can be recognised again"
+    return Secrets(*kept_secrets(secrets_file(data), Secrets._fields, data_files(data)["control"], loss))
+
+
+def kept_secrets(path: Path, names: Sequence[str], made_with: Path, loss: str) -> list[bytes]:
+    """Reads the secrets of a file, and makes them once.
+
+    Args:
+        path: of the file.
+        names: of the secrets in it.
+        made_with: what is worth nothing without them: where it is there, lost secrets are not replaced.
+        loss: what their loss means, for the sentence that says so.
+
+    Raises:
+        Refused: others may read them, the file is damaged, or it is gone while what was made with it is there.
+    """
     if not path.exists():
-        if data_files(data)["control"].exists():
-            raise Refused(f"{path} is gone: put its backup in its place; without it no shopper can be recognised again")
-        _make(path)
+        if made_with.exists():
+            raise Refused(f"{path} is gone: put its backup in its place; {loss}")
+        _make(path, names)
     if path.stat().st_mode & _OTHERS:
         raise Refused(f"{path} can be read by others: chmod 600 {path}, and think about who has read it")
     try:
         read = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-        made = Secrets(bytes.fromhex(read["subscription"]), bytes.fromhex(read["identity"]))
+        made = [bytes.fromhex(read[name]) for name in names]
     except (msgspec.MsgspecError, KeyError, ValueError):
-        made = Secrets(b"", b"")
+        made = [b""]
     if min(map(len, made)) < _BYTES:
-        raise Refused(f"{path} is damaged: put its backup in its place; without it no shopper can be recognised again")
+        raise Refused(f"{path} is damaged: put its backup in its place; {loss}")
     return made
 
 
@@ -84,9 +100,18 @@ def secrets_of(settings: Settings, *, needed: bool) -> Secrets:
     """
     if not needed:
         return Secrets(b"", b"")
+    return Secrets(*given_secrets(settings, ("subscription_secret", "identity_secret")))
+
+
+def given_secrets(settings: Settings, names: Sequence[str]) -> list[bytes]:
+    """Gives the secrets of these settings.
+
+    Raises:
+        Refused: those that are missing or malformed, all together.
+    """
     made: list[bytes] = []
     faults = []
-    for name in ("subscription_secret", "identity_secret"):
+    for name in names:
         try:
             secret = bytes.fromhex(getattr(settings, name).get_secret_value())
         except ValueError:
@@ -96,13 +121,13 @@ def secrets_of(settings: Settings, *, needed: bool) -> Secrets:
         made.append(secret)
     if faults:
         raise Refused(*faults)
-    return Secrets(*made)
+    return made
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, names: Sequence[str]) -> None:
     """Writes new secrets beside the file and links them into place, so that two processes agree on one."""
-    fresh = {"subscription": secrets.token_hex(_BYTES), "identity": secrets.token_hex(_BYTES)}
-    draft = path.with_name(f".{_FILE}.{os.getpid()}")
+    fresh = {name: secrets.token_hex(_BYTES) for name in names}
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(fresh))

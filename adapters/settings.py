@@ -65,6 +65,14 @@ class Settings(BaseSettings):
         default=10.0, gt=0, le=60, description="seconds that a stopping gateway waits for its requests"
     )
 
+    # Gateway: rewards that were won.
+    claim_days: int = Field(
+        default=30, ge=1, le=365, description="days that a winner may take to leave an e-mail address"
+    )
+    claims_max: int = Field(
+        default=256, ge=1, le=10_000, description="claims waiting for the vault in one gateway, then 503"
+    )
+
     # Worker.
     poll_records_max: int = Field(default=2_000, ge=1, le=100_000, description="records of one batch")
     checkpoint_s: float = Field(default=1.0, gt=0, le=60, description="seconds between checkpoints")
@@ -125,6 +133,25 @@ class Settings(BaseSettings):
         description="shopper ids are hashed under keys made from it, 64 hex digits; gateways and commands only",
     )
 
+    # Reward vault: a database apart, for gateways and `hotbasket rewards` alone. No other process needs any of these.
+    vault: str = Field(
+        default="",
+        description="postgresql://host:port/database of the vault, not the one of the control plane; empty = none",
+    )
+    vault_user: str = Field(default="hotbasket_vault", description="role, not the one of the control plane")
+    vault_password: SecretStr = Field(default=SecretStr(""), description="of vault_user")
+    vault_ca_file: str = Field(
+        default="", description="PEM file that signs the vault server's certificate; empty = no TLS"
+    )
+    vault_timeout_s: float = Field(default=2.0, gt=0, le=60, description="seconds to wait for one statement")
+    vault_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="seals e-mail addresses and signs claims, 64 hex digits, unlike every other secret",
+    )
+    vault_days: int = Field(
+        default=90, ge=1, le=3_650, description="days after payment or withdrawal until an e-mail address is forgotten"
+    )
+
     # Archiver.
     archive_batch_events: int = Field(default=50, ge=1, le=1_000, description="events written as one batch")
     archive_commit_s: float = Field(default=1.0, gt=0, le=60, description="seconds between the archiver's commits")
@@ -167,7 +194,7 @@ class Settings(BaseSettings):
         default=5.0, gt=0, le=60, description="seconds to wait for another writer of the same file"
     )
 
-    @field_validator("postgres")
+    @field_validator("postgres", "vault")
     @classmethod
     def _without_password(cls, value: str) -> str:
         if value and not re.fullmatch(r"postgres(ql)?://[^:@/]+(:\d+)?/[A-Za-z0-9_]+", value):

@@ -13,6 +13,8 @@ from adapters.finding import Finding
 from adapters.secrets import Secrets, load_secrets, secrets_of
 from adapters.settings import Settings, data_files
 from adapters.sqlite import control_file, log_rows, state_file
+from adapters.sqlite.budget_ledger import SqliteBudgetLedger
+from adapters.sqlite.campaigns import SqliteCampaigns
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.database import Database
 from adapters.sqlite.event_log import SqliteEventLog
@@ -28,6 +30,8 @@ from adapters.sqlite.tree_releases import SqliteTreeReleases
 from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.errors import HotbasketError, PortError, Refused
 from domain.ids import Position
+from domain.ports.budget_ledger import BudgetLedger
+from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
@@ -56,6 +60,8 @@ class Ports(NamedTuple):
     releases: TreeReleases
     failed: FailedEvents
     retailers: Retailers
+    campaigns: Campaigns
+    ledger: BudgetLedger
     secrets: Secrets
     expire: Callable[[], Awaitable[int]]
     close: Callable[[], Awaitable[None]]
@@ -119,6 +125,8 @@ def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Cloc
         releases=SqliteTreeReleases(files.control, clock),
         failed=SqliteFailedEvents(files.state, files.control, clock),
         retailers=retailers,
+        campaigns=SqliteCampaigns(files.control),
+        ledger=SqliteBudgetLedger(files.control, clock),
         secrets=secrets,
         expire=retention.expire,
         close=close,
@@ -177,6 +185,8 @@ async def production(
             releases=stores.releases,
             failed=stores.failed,
             retailers=control.retailers,
+            campaigns=control.campaigns,
+            ledger=control.ledger,
             secrets=secrets,
             expire=_nothing_to_expire,
             close=opened.pop_all().aclose,

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 
+from batch.campaign_tables import campaign_exposures, campaign_settlements
 from batch.experiences import WITHIN_DAYS, experiences
 from batch.orders import orders, sold_products
 from batch.sessions import sessions
@@ -25,12 +26,14 @@ class Table(NamedTuple):
         reads: days before and after a day that its rows are made from.
         reaches: days before and after a changed day whose rows may change.
         of_decisions: whether each row is about a decision; without decisions there are none.
+        of_events: whether rows depend on events too.
     """
 
     make: Callable[[DataFrame, DataFrame], DataFrame]
     reads: tuple[int, int] = (0, 0)
     reaches: tuple[int, int] = (0, 0)
     of_decisions: bool = False
+    of_events: bool = True
 
 
 def basket_changes(events: DataFrame) -> DataFrame:
@@ -89,5 +92,9 @@ OF_DAYS: Final[Mapping[str, Table]] = {
         reaches=(WITHIN_DAYS + 1, 1),
         of_decisions=True,
     ),
+    "campaign_exposures": Table(lambda _, decisions: campaign_exposures(decisions), of_decisions=True, of_events=False),
+    "campaign_settlements": Table(
+        lambda _, decisions: campaign_settlements(decisions), of_decisions=True, of_events=False
+    ),
 }
-"""Tables whose rows depend on events of some days around theirs."""
+"""Tables whose rows depend on events and decisions of their day, or of some days around it."""

@@ -33,7 +33,7 @@ Report = Callable[[str, int, int], None]
 """Told of progress: what is being done, how much of it is done, of how much."""
 _EPOCH: Final = date(1970, 1, 1)
 _KEY: Final = ("retailer_id", "event_id")
-_DECISION_KEY: Final = ("retailer_id", "experience_id", "action")
+_DECISION_KEY: Final = ("retailer_id", "experience_id", "action", "trigger_event_id")
 _STEPS: Final = ("read", "compare", "events", "tables", "books")
 
 
@@ -46,7 +46,7 @@ class Cooled(Struct, frozen=True, kw_only=True):
         rows_repeated: of them, there before or given twice.
         rows_failed: of them, unreadable; they stand in `failed_events`.
         rows_missing: event ids of the store that the warehouse lacks after all; not 0 is a fault of ours.
-        decisions_in: rows that the store gave of what workers emitted and withdrew.
+        decisions_in: rows that the store gave of what workers emitted, held out, withdrew and settled.
         decisions_out: of them, new in the warehouse.
         days_read: retailers' days that were read.
         days_closed: of them, read for the last time.

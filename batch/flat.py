@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from domain.events import (
     AddedToBasket,
@@ -15,6 +15,7 @@ from domain.events import (
     ExperienceDismissed,
     ExperienceShown,
     IdleElapsed,
+    InsideEvent,
     LinkClicked,
     OrderLine,
     OrderPaid,
@@ -216,7 +217,7 @@ def _clicked(event: LinkClicked, _known: dict[str, Known]) -> About:
     return About(target=event.target, label=event.label)
 
 
-def _answered(event: ExperienceShown | ExperienceClicked | ExperienceDismissed, _known: dict[str, Known]) -> About:
+def _about_experience(event: Any, _known: dict[str, Known]) -> About:  # Any: of every type that names one
     return About(experience_id=event.experience_id)
 
 
@@ -232,8 +233,10 @@ _ABOUT: dict[type, Callable[[Any, dict[str, Known]], About]] = {
     RemovedFromBasket: _basket,
     OrderPaid: _paid,
     OrderStatusChanged: _status,
-    ExperienceShown: _answered,
-    ExperienceClicked: _answered,
-    ExperienceDismissed: _answered,
+    ExperienceShown: _about_experience,
+    ExperienceClicked: _about_experience,
+    ExperienceDismissed: _about_experience,
+    # A worker's timers; all but one are about an experience.
+    **dict.fromkeys(get_args(InsideEvent), _about_experience),
     IdleElapsed: _idle,
 }

@@ -1,7 +1,8 @@
 """What was bought: `events` become `sold_products`, one row a line of a paid order, and `orders`. Pure.
 
-An order counts once, as its first `OrderPaid` by event time says it, however often and on however many days it was
-told. Its rows stand on that event's day. Events that tell of an order must be given together.
+An order counts once, however often and on however many days it was told: as the retailer's server told it first, by
+event time; what anybody may have forged counts only where the server told nothing. Its rows stand on that event's day.
+Events that tell of an order must be given together.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _EARLIER: Final = ("event_time", "received_at", "event_id")
 
 def first_paid(events: DataFrame) -> DataFrame:
     """Gives the event that counts of each paid order."""
-    told = Window.partitionBy(*_ORDER).orderBy(*_EARLIER)
+    told = Window.partitionBy(*_ORDER).orderBy(sf.col("verified").desc(), *_EARLIER)
     paid = events.where(sf.col("type") == "OrderPaid").withColumn("_turn", sf.row_number().over(told))
     return paid.where(sf.col("_turn") == 1).drop("_turn")
 

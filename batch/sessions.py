@@ -8,14 +8,17 @@ came late (the fold counts it to the session that was going on when it came), wh
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as sf
 
+from domain.events import InsideEvent
 from domain.shopper import SESSION_GAP_MS
 
 PAID_MINOR_MAX: Final = 10**18
+INSIDE: Final = tuple(kind.__name__ for kind in get_args(InsideEvent))
+"""Types of a worker's timers: no activity of the shopper's."""
 _SHOPPER: Final = ("retailer_id", "shopper_id")
 
 
@@ -29,7 +32,7 @@ def sessions(events: DataFrame) -> DataFrame:
         `sessions`; times in event time, `events` those from outside, `paid_minor` what its orders came to.
     """
     in_time = Window.partitionBy(*_SHOPPER).orderBy("event_time", "received_at", "log_epoch", "log_offset", "event_id")
-    outside = events.where(sf.col("type") != "IdleElapsed").select(
+    outside = events.where(~sf.col("type").isin(*INSIDE)).select(
         *_SHOPPER, "day", "event_id", "type", "event_time", "received_at", "log_epoch", "log_offset", "total_minor"
     )
     gap_ms = sf.unix_millis("event_time") - sf.unix_millis(sf.lag("event_time").over(in_time))

@@ -81,10 +81,14 @@ def rebuild_tables(warehouse: Warehouse, stale: Stale, report: Report) -> int:
     """
     changed = stale.days.get(EVENTS, {})
     ordered = stale.days.get(ORDERS, {})
-    answered = _union(stale.days.get(DECISIONS, {}), _union(changed, ordered))
+    decided = stale.days.get(DECISIONS, {})
+    answered = _union(decided, _union(changed, ordered))
     works: dict[str, Callable[[], None]] = {}
     for name, table in OF_DAYS.items():
-        days = _around(answered if table.of_decisions else changed, table.reaches)
+        concerned = changed
+        if table.of_decisions:
+            concerned = answered if table.of_events else decided
+        days = _around(concerned, table.reaches)
         if any(days.values()) and (warehouse.exists("decisions") or not table.of_decisions):
             works[name] = partial(_make_days, warehouse, name, table, days)
     if any(ordered.values()):

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 SCHEMA_VERSION: Final = 1
-"""Of every table here. A table of an older one gets the columns that it lacks; of a newer one, it is refused."""
+"""Of a table that names no other. One of an older version gets the columns that it lacks; of a newer, it is refused."""
 
 _DAYS = ("retailer_id", "day")
 _LINE = "struct<product_id: string, category_id: string, brand: string, quantity: int, price_minor: bigint,"
@@ -50,7 +50,8 @@ DECISIONS: Final = """
     retailer_id string, day date, action string, experience_id string, shopper_id string, trigger_event_id string,
     kind string, slot string, decided_at timestamp, expires_at timestamp, received_at timestamp,
     generation bigint, node_id string, campaign_id string, products array<string>, content string,
-    log_epoch int, log_partition int, log_offset bigint
+    again boolean, reserved_minor bigint, reserved_count int, committed_minor bigint, committed_count int,
+    cause string, order_id string, log_epoch int, log_partition int, log_offset bigint
 """
 FAILED_EVENTS: Final = """
     retailer_id string, day date, event_id string, reason string,
@@ -60,7 +61,7 @@ _TIMES = ("occurred_at", "received_at", "event_time")
 
 BASE: Final[Mapping[str, Form]] = {
     "events": Form(columns=EVENTS, counted=("type", *_TIMES, "log_epoch", "log_partition", "log_offset")),
-    "decisions": Form(columns=DECISIONS, counted=("action", "kind", "decided_at", "received_at")),
+    "decisions": Form(columns=DECISIONS, counted=("action", "kind", "decided_at", "received_at"), version=2),
     "failed_events": Form(columns=FAILED_EVENTS, counted=("log_epoch", "log_partition", "log_offset")),
     "cooled_days": Form(
         columns="retailer_id string, received_day date, closed boolean, rows_in bigint, rows_out bigint,"
@@ -113,8 +114,22 @@ BUSINESS: Final[Mapping[str, Form]] = {
         " kind string, slot string, generation bigint, node_id string, campaign_id string, products array<string>,"
         " content string, decided_at timestamp, expires_at timestamp, shown_at timestamp, clicked_at timestamp,"
         " dismissed_at timestamp, withdrawn_at timestamp, order_id string, ordered_at timestamp,"
-        " bought_products array<string>, bought_quantity bigint, bought_minor bigint",
+        " bought_products array<string>, bought_quantity bigint, bought_minor bigint, held_out boolean,"
+        " replaced_at timestamp, fate string",
         counted=("kind", "decided_at", "shown_at", "clicked_at", "ordered_at"),
+        version=2,
+    ),
+    "campaign_exposures": Form(
+        columns="retailer_id string, day date, campaign_id string, experience_id string, shopper_id string,"
+        " kind string, slot string, products array<string>, decided_at timestamp, received_at timestamp,"
+        " held_out boolean, reserved_minor bigint, reserved_count int",
+        counted=("campaign_id", "decided_at"),
+    ),
+    "campaign_settlements": Form(
+        columns="retailer_id string, day date, campaign_id string, experience_id string, shopper_id string,"
+        " event_id string, settled_at timestamp, cause string, order_id string, reserved_minor bigint,"
+        " reserved_count int, committed_minor bigint, committed_count int",
+        counted=("campaign_id", "settled_at", "cause"),
     ),
 }
 """What the other jobs read; each can be made again from events and decisions."""
@@ -150,4 +165,28 @@ LEARNED: Final[Mapping[str, Form]] = {
 }
 """What the jobs after cooling leave for each other."""
 
-FORMS: Final[Mapping[str, Form]] = {**BASE, **BUSINESS, **LEARNED}
+
+def _effect(prefix: str, unit: str) -> str:
+    """Gives the columns of one effect, as `batch.uplift.report` names them."""
+    parts = ("treated_mean", "held_out_mean", "effect", "low", "high", "standard_error")
+    numbers = [*(f"{part}{unit}" for part in parts), "relative", "relative_low", "relative_high"]
+    columns = (f"{prefix}_method string", *(f"{prefix}_{one} double" for one in numbers), f"{prefix}_note string")
+    return ", ".join(columns)
+
+
+MEASURED: Final[Mapping[str, Form]] = {
+    "uplift": Form(
+        columns="retailer_id string, run_id string, campaign_id string, name string, known_until timestamp,"
+        " entered bigint, waiting bigint, sample_share double, currency string, window_days int, treated bigint,"
+        " held_out bigint, holdout_planned double, holdout_seen double, sample_ratio_p double,"
+        f" sample_ratio_holds boolean, {_effect('spend_plain', '_minor')}, spend_capped_at_minor double,"
+        f" {_effect('spend', '_minor')}, spend_variance_reduction double, spend_smallest_effect_minor double,"
+        f" spend_shoppers_needed bigint, {_effect('conversion', '')}, conversion_smallest_effect double,"
+        " conversion_shoppers_needed bigint, sought double, warnings string",
+        partitioned_by=("retailer_id", "run_id"),
+        counted=("campaign_id", "known_until"),
+    ),
+}
+"""What campaigns brought."""
+
+FORMS: Final[Mapping[str, Form]] = {**BASE, **BUSINESS, **LEARNED, **MEASURED}

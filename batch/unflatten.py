@@ -10,14 +10,19 @@ from uuid import UUID
 from domain.events import (
     AddedToBasket,
     AnyEvent,
+    ExperienceClicked,
+    ExperienceDismissed,
+    ExperienceShown,
     LinkClicked,
     OrderLine,
     OrderPaid,
+    OrderStatusChanged,
     Page,
     PageViewed,
     Product,
     ProductsSearched,
     RemovedFromBasket,
+    StatusLine,
 )
 from domain.records import SCHEMA_VERSION, Known, Record
 
@@ -30,10 +35,12 @@ FOLDED = (
     "OrderPaid",
 )
 """Types that change basket or session in a way that hot features see."""
+REPLAYED = (*FOLDED, "OrderStatusChanged", "ExperienceShown", "ExperienceClicked", "ExperienceDismissed")
+"""All that come from outside."""
 
 
 def record_of(row: Mapping[str, Any]) -> Record:
-    """Gives the record of a row of the warehouse's `events`, of a type in `FOLDED`; times are UTC.
+    """Gives the record of a row of the warehouse's `events`, of a type in `REPLAYED`; times are UTC.
 
     What the catalogue knew of a product stands in the event's own fields in the row; the fold reads either.
     """
@@ -85,8 +92,21 @@ def _event(row: Mapping[str, Any]) -> AnyEvent:
                 total_minor=row["total_minor"] or 0,
                 currency=row["currency"],
             )
+        case "OrderStatusChanged":
+            back = tuple(
+                StatusLine(product_id=line["product_id"], category_id=line["category_id"], quantity=line["quantity"])
+                for line in row["lines"] or ()
+            )
+            return OrderStatusChanged(**about, order_id=row["order_id"], status=row["status"], lines=back)
         case other:
-            raise ValueError(f"{other} is none of {', '.join(FOLDED)}")
+            return _answer(other, about, row)
+
+
+def _answer(kind: str, about: dict[str, Any], row: Mapping[str, Any]) -> AnyEvent:
+    for answer in (ExperienceShown, ExperienceClicked, ExperienceDismissed):
+        if kind == answer.__name__:
+            return answer(**about, experience_id=row["experience_id"])
+    raise ValueError(f"{kind} is none of {', '.join(REPLAYED)}")
 
 
 def _product(row: Mapping[str, Any]) -> Product:

@@ -14,9 +14,11 @@ from rich.table import Table
 from adapters.wiring import Ports
 from batch.push import rollback
 from deploy.batch_job import Wanted, opened
+from deploy.dry_run import dry_run
 from deploy.evaluate_baskets import evaluate_baskets
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, in_stores
+from deploy.uplift import uplift
 
 commands = typer.Typer(no_args_is_help=True)
 Day = Annotated[
@@ -131,6 +133,8 @@ def push(
         _do("push", _wanted(data, retailer, run=run, after="grow"), as_json, canary=canary)
 
 
+commands.command("uplift")(uplift)
+commands.command("dry-run")(dry_run)
 commands.command("evaluate-baskets")(evaluate_baskets)
 
 

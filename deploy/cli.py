@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from deploy import batch, catalogue, convert, failed, retailer, tree
+from deploy import batch, campaign, catalogue, convert, failed, retailer, rewards, tree
 from deploy.doctor import doctor
 from deploy.explain import explain
 from deploy.migrate import migrate
 from deploy.options import tell
 from deploy.replay import replay
+from deploy.replay_shopper import replay_shopper
 from deploy.run import run
 from deploy.serve import archiver, gateway, worker
 from domain.errors import HotbasketError, Refused
@@ -67,13 +68,15 @@ def hotbasket(
     logs.configure("stderr")
 
 
-for command in (run, gateway, worker, archiver, migrate, replay, explain, doctor):
+for command in (run, gateway, worker, archiver, migrate, replay, replay_shopper, explain, doctor):
     app.command()(command)
 for name, group in (
     ("retailer", retailer.commands),
     ("catalogue", catalogue.commands),
     ("tree", tree.commands),
+    ("campaign", campaign.commands),
     ("failed", failed.commands),
+    ("rewards", rewards.commands),
     ("batch", batch.commands),
     ("convert", convert.commands),
 ):

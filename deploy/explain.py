@@ -14,9 +14,24 @@ from deploy.stores import chosen, hash_of, in_stores
 from domain import shopper as shoppers
 from domain.errors import Refused
 from domain.ids import ShopperKey
-from domain.lookup import view
+from domain.lookup import Beside, view
 from domain.money import DEFAULT_EXPONENT, EXPONENTS
 from domain.tree import Tree
+
+_REASONS = {
+    "unknown": "there is no such campaign",
+    "not_open": "it was not open then",
+    "other_kind": "it is of another kind",
+    "audience": "the shopper is not of its audience",
+    "cap": "the shopper has seen it as often as may be",
+    "already_promised": "its promise is still open",
+    "exclusive": "another of its group is promised",
+    "no_product": "it promotes none of the products",
+    "threshold_passed": "the basket has passed its threshold",
+    "too_many_promised": "the shopper has too many open promises",
+    "budget": "its budget has too little left",
+    "outranked": "another one came first",
+}
 
 
 def explain(
@@ -47,7 +62,10 @@ async def _look_up(ports: Ports, retailer: str | None, shopper: str) -> dict[str
         raise Refused(f"{one.name} has no shopper {shopper!r} yet: a first event takes up to a second to be seen here")
     state = shoppers.decode(payload)
     stored = await ports.trees.get(key, state.generation)
-    return view(state, None if stored is None else Tree(stored.blob, stored.generation))
+    campaigns = ports.campaigns.current().campaigns.get(one.retailer_id, ())
+    known = ports.retailers.current().known.get(one.retailer_id, {})
+    beside = Beside({campaign.campaign_id: campaign.definition for campaign in campaigns}, known)
+    return view(state, None if stored is None else Tree(stored.blob, stored.generation), beside)
 
 
 def story(found: dict[str, Any]) -> Iterator[str]:
@@ -68,17 +86,70 @@ def story(found: dict[str, Any]) -> Iterator[str]:
         if tree["generation"]
         else "Stands in no tree: none was pushed for this shopper, and there is no default"
     )
+    yield from _promises(found["promises"], currency)
     if found["decisions"]:
         yield "Decided, newest first:"
     for decision in found["decisions"]:
-        yield f"  {decision['kind'].replace('_', ' ')} {decision['experience_id']}"
-        yield f"    way: {' → '.join(decision['path'])}, because of event {decision['trigger_event_id']}"
-        yield from _reasons(decision["why"])
+        yield from _decision(decision)
     if found["considered"]:
         yield "Considered at the last event and not taken:"
     for refused in found["considered"]:
         yield f"  an edge of node {refused['node_id']!r}"
         yield from _reasons(refused["why"])
+        if refused["flip"] is not None:
+            yield f"    {flip_sentence(refused['flip'], currency)} it would have been taken"
+    yield from _lost(found["lost"], currency)
+
+
+def flip_sentence(flip: dict[str, Any], currency: str | None) -> str:
+    """Gives the change of a basket as the beginning of a sentence: with it, something else would have been.
+
+    Args:
+        flip: as the lookup has it.
+        currency: of the basket.
+    """
+    if flip["change"] == "basket_total":
+        by_minor = flip["by_minor"]
+        return f"with {_money(abs(by_minor), currency)} {'less' if by_minor < 0 else 'more'} in the basket"
+    if flip.get("product_id"):
+        of = flip["product_id"]
+    elif flip.get("category_id"):
+        of = f"a new product of category {flip['category_id']}"
+    else:
+        of = "any new product"
+    return f"with {flip['quantity']} {'fewer' if flip['change'] == 'remove' else 'more'} of {of}"
+
+
+def _promises(promises: list[dict[str, Any]], currency: str | None) -> Iterator[str]:
+    if promises:
+        yield "Promised:"
+    for one in promises:
+        most = _money(one["cost_minor"], currency)
+        yield f"  {one['state']}: {one['campaign_id']}, {most} at most, until {one['until']}"
+        yield f"    by experience {one['experience_id']}"
+
+
+def _decision(decision: dict[str, Any]) -> Iterator[str]:
+    of = f" of {decision['campaign_id']}" if decision.get("campaign_id") else ""
+    held_out = ", held out: nothing was shown" if decision.get("held_out") else ""
+    yield f"  {decision['kind'].replace('_', ' ')} {decision['experience_id']}{of}{held_out}"
+    yield f"    way: {' → '.join(decision['path'])}, because of event {decision['trigger_event_id']}"
+    yield from _reasons(decision["why"])
+    for one in decision.get("against", ()):
+        yield f"    against {one['campaign_id']} of node {one['node_id']!r}: {_because(one['reason'])}"
+
+
+def _lost(lost: list[dict[str, Any]], currency: str | None) -> Iterator[str]:
+    if lost:
+        yield f"Campaigns that lost at event {lost[0]['event_id']}:"
+    for one in lost:
+        yield f"  {one['campaign_id']}, slot {one['slot']!r} of node {one['node_id']!r}: {_because(one['reason'])}"
+        if one["flip"] is not None:
+            yield f"    {flip_sentence(one['flip'], currency)} that would not have spoken against it"
+
+
+def _because(reason: str) -> str:
+    return _REASONS.get(reason, reason.replace("_", " "))
 
 
 def _reasons(why: list[dict[str, Any]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from adapters.settings import Settings, load_settings
+from adapters.vault_wiring import has_vault, migrate_vault
 from adapters.wiring import migrate_servers
 from deploy.options import Json, document, say
 
@@ -52,7 +53,7 @@ def migrate(
     """Make what the servers need: Kafka topics, ScyllaDB tables, Postgres tables. It may be run again at any time.
 
     It goes forward only, and what is there already stays as it is. Run it once before the first start, and before the
-    processes of each new version.
+    processes of each new version. Where HOTBASKET_VAULT names the reward vault's database, its tables are made too.
 
     Example: hotbasket migrate --partitions 64 --replication 3
     """
@@ -67,17 +68,21 @@ def migrate(
 
 
 async def _migrate(settings: Settings, sizes: Sizes) -> Sequence[str]:
-    folder = files("deploy")
-    migrations = sorted(
-        (one.name, one.read_text(encoding="utf-8"))
-        for one in folder.joinpath("postgres").iterdir()
-        if one.name.endswith(".sql")
-    )
-    return await migrate_servers(
+    made = await migrate_servers(
         settings,
         partitions=sizes.partitions,
         replication=sizes.replication,
         retention_ms=sizes.retention_days * _DAY_MS,
-        cql=folder.joinpath("scylla", "schema.cql").read_text(encoding="utf-8"),
-        sql=migrations,
+        cql=files("deploy").joinpath("scylla", "schema.cql").read_text(encoding="utf-8"),
+        sql=_migrations("postgres"),
+    )
+    return [*made, *(await migrate_vault(settings, _migrations("postgres_vault")) if has_vault(settings) else ())]
+
+
+def _migrations(folder: str) -> Sequence[tuple[str, str]]:
+    """Gives name and text of a schema's numbered files."""
+    return sorted(
+        (one.name, one.read_text(encoding="utf-8"))
+        for one in files("deploy").joinpath(folder).iterdir()
+        if one.name.endswith(".sql")
     )

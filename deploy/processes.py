@@ -7,25 +7,31 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from actors.campaigns_now import MarketPorts
 from actors.partition import Stores as WorkerStores
 from actors.worker import Worker
 from adapters.clock import SystemClock
 from adapters.settings import Settings
 from adapters.wiring import Ports, Role, production
+from adapters.zones import zone_of
 from batch.archive import Archiver
 from batch.archive import Stores as ArchiverStores
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
+from deploy.vault_keeping import VaultKeeper
 from gateway.app import Gateway
 from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
 from monitoring.metrics import Metrics
 from monitoring.server import MetricsServer
+
+if TYPE_CHECKING:
+    from adapters.vault_wiring import OpenedVault
 
 log = structlog.get_logger("hotbasket.process")
 
@@ -56,6 +62,7 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
         closing.callback(listener.close)
         opened = await closing.enter_async_context(_open(settings, settings.metrics_port, "gateway", None))
         ports, secrets = opened.ports, opened.ports.secrets
+        vault = await _open_vault(settings, opened.clock, closing)
         stores = GatewayStores(
             ports.events,
             ports.experiences,
@@ -64,15 +71,23 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
             ports.retailers,
             opened.clock,
             opened.metrics,
+            vault and vault.vault,
+            ports.campaigns,
+            ports.ledger,
         )
-        gateway = Gateway(stores, Keys(secrets.subscription, secrets.shopper_key), settings)
+        keys = Keys(secrets.subscription, secrets.shopper_key, vault and vault.keys.claims)
+        gateway = Gateway(stores, keys, settings)
+        backs = []
+        if vault is not None:
+            keeper = VaultKeeper(vault.vault, settings, opened.clock)
+            backs.append(Back("vault keeper", keeper.run, keeper.stop))
         front = Front(gateway, HttpServer(gateway, settings), listener)
         listening = {"url": f"http://{address_of(listener)}", "metrics_url": opened.metrics_url, "pid": os.getpid()}
 
         async def started() -> None:
             log.info("listening", **listening)
 
-        return await live(front, [], started)
+        return await live(front, backs, started)
     raise AssertionError("unreachable: the stack swallows nothing")
 
 
@@ -99,6 +114,7 @@ async def serve_worker(settings: Settings, number: int, ready: Callable[[], None
             opened.clock,
             opened.metrics,
             expire=ports.expire,
+            market=MarketPorts(ports.campaigns, ports.ledger, ports.retailers, zone_of),
         )
         worker = Worker(stores, settings.model_copy(update={"checkpoint_s": settings.kafka_checkpoint_s}), member)
 
@@ -147,6 +163,17 @@ async def _open(settings: Settings, metrics_port: int, role: Role, member: str |
         ports = await production(settings, metrics, clock, role=role, member=member)
         closing.push_async_callback(ports.close)
         yield _Opened(ports, metrics, clock, f"http://{settings.metrics_host}:{server.port}/metrics")
+
+
+async def _open_vault(settings: Settings, clock: SystemClock, closing: AsyncExitStack) -> OpenedVault | None:
+    """Opens the reward vault for a gateway, None where the settings name none."""
+    if not settings.vault:
+        return None
+    from adapters.vault_wiring import open_vault  # noqa: PLC0415 - a worker's process never even loads it
+
+    opened = await open_vault(None, settings, clock)
+    closing.push_async_callback(opened.close)
+    return opened
 
 
 def _port(settings: Settings, number: int) -> int:

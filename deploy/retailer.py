@@ -7,12 +7,12 @@ import secrets
 import time
 from enum import StrEnum
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from msgspec import structs
 
 from adapters.wiring import Ports
+from adapters.zones import is_zone
 from deploy.options import Json, Where, document, say
 from deploy.origins import origin
 from deploy.stores import chosen, in_stores
@@ -218,7 +218,7 @@ def _with(
             faults.append(f"{currency!r} is no ISO 4217 currency: give a code like EUR")
     if time_zone is not None:
         changes["time_zone"] = time_zone
-        if not _is_time_zone(time_zone):
+        if not is_zone(time_zone):
             faults.append(f"{time_zone!r} is no IANA time zone: give a name like Europe/Paris")
     if faults:
         raise Refused(*faults)
@@ -231,14 +231,6 @@ def _checked_origin(text: str, faults: list[str]) -> str:
     except Refused as refusal:
         faults.extend(refusal.faults)
         return text
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _show_keys(retailer: Retailer, keys: dict[Scope, str], as_json: bool) -> None:

@@ -12,17 +12,20 @@ from typing import NamedTuple
 import structlog
 from starlette.routing import BaseRoute
 
+from actors.campaigns_now import MarketPorts
 from actors.partition import Stores as WorkerStores
 from actors.worker import Worker
 from adapters.clock import SystemClock
 from adapters.data_dir import DataDirLock, prepare
 from adapters.settings import Settings
+from adapters.vault_wiring import OpenedVault, open_vault
 from adapters.wiring import Ports, embedded
-from deploy.demo.crowd import Crowd
-from deploy.demo.setup import setup
+from adapters.zones import zone_of
+from deploy.demo.setup import Demo, setup
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
+from deploy.vault_keeping import VaultKeeper
 from gateway.app import Gateway
 from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
@@ -53,7 +56,7 @@ class _Parts(NamedTuple):
 
     gateway: Gateway
     worker: Worker
-    crowd: Crowd | None
+    demo: Demo | None
 
 
 async def serve(options: Options, settings: Settings) -> int:
@@ -74,8 +77,10 @@ async def serve(options: Options, settings: Settings) -> int:
         closing.callback(DataDirLock(options.data).close)
         ports = embedded(options.data, settings, metrics, clock)
         closing.push_async_callback(ports.close)
+        vault = await open_vault(options.data, settings, clock)
+        closing.push_async_callback(vault.close)
         url = f"http://{address_of(listener)}"
-        parts = await _assemble(options, ports, settings, metrics, url, closing)
+        parts = await _assemble(options, ports, vault, settings, metrics, url, closing)
         listening = {
             "url": url,
             "metrics_url": f"http://127.0.0.1:{metrics_server.port}/metrics",
@@ -85,29 +90,47 @@ async def serve(options: Options, settings: Settings) -> int:
         }
         front = Front(parts.gateway, HttpServer(parts.gateway, settings), listener)
         worker = Back("worker", parts.worker.run, parts.worker.stop)
+        keeper = VaultKeeper(vault.vault, settings, clock)
+        backs = [worker, Back("vault keeper", keeper.run, keeper.stop)]
 
         async def started() -> None:
             log.info("listening", **listening)
-            if parts.crowd is not None:
-                await parts.crowd.run()
+            if parts.demo is not None:
+                await parts.demo.run()
 
-        return await live(front, [worker], started)
+        return await live(front, backs, started)
 
 
 async def _assemble(
-    options: Options, ports: Ports, settings: Settings, metrics: Metrics, url: str, closing: AsyncExitStack
+    options: Options,
+    ports: Ports,
+    vault: OpenedVault,
+    settings: Settings,
+    metrics: Metrics,
+    url: str,
+    closing: AsyncExitStack,
 ) -> _Parts:
     clock = SystemClock()
     routes: Sequence[BaseRoute] = ()
-    crowd = None
+    demo = None
     if options.demo:
         demo = await setup(ports, ports.secrets.shopper_key, options.data, url)
         closing.push_async_callback(demo.counter.close)
-        routes, crowd = demo.routes, demo.crowd
+        routes = demo.routes
     stores = GatewayStores(
-        ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
+        ports.events,
+        ports.experiences,
+        ports.snapshots,
+        ports.trees,
+        ports.retailers,
+        clock,
+        metrics,
+        vault.vault,
+        ports.campaigns,
+        ports.ledger,
     )
-    gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings, routes)
+    keys = Keys(ports.secrets.subscription, ports.secrets.shopper_key, vault.keys.claims)
+    gateway = Gateway(stores, keys, settings, routes)
     worker_stores = WorkerStores(
         ports.events,
         ports.experiences,
@@ -117,8 +140,9 @@ async def _assemble(
         clock,
         metrics,
         expire=ports.expire,
+        market=MarketPorts(ports.campaigns, ports.ledger, ports.retailers, zone_of),
     )
-    return _Parts(gateway, Worker(worker_stores, settings, WORKER_ID), crowd)
+    return _Parts(gateway, Worker(worker_stores, settings, WORKER_ID), demo)
 
 
 def _next_step(options: Options, url: str, ports: Ports) -> str:

@@ -150,6 +150,11 @@ def proposed(shown: PackedShown) -> NodeExperience:
     )
 
 
+def product_of(item: Any) -> str:
+    """Gives the product id of one of a content's products: a plain string, or an object with a reason."""
+    return item if isinstance(item, str) else str(item["product_id"])
+
+
 class PackedProductItem(ProductItem, frozen=True, kw_only=True, array_like=True):
     """`ProductItem` at rest."""
 

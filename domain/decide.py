@@ -6,61 +6,52 @@ partition's next owner reaches the same state from the log without any tree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
-from uuid import UUID
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
-from domain.conditions import Condition, Facts, explain
+from domain.arbitration import Arbiter, Bid, Market, Won
+from domain.campaigns_in_force import Offer
+from domain.conditions import Facts, explain
+from domain.drawing import Drawn, draw_rights, taken_back
 from domain.experiences import Experience, Kind, Withdrawal
 from domain.fold import Applied, was_seen
 from domain.ids import experience_id, idle_event_id
-from domain.records import SCHEMA_VERSION, Decided, Decision, Record, Why
-from domain.shopper import DECISIONS_KEPT, SLOTS_MAX, Shopper, Slot, Timer
-from domain.tree import Node, NodeExperience, Tree
+from domain.promises import after_decision
+from domain.records import SCHEMA_VERSION, Against, Decided, Decision, Record, Reserved, Why
+from domain.shopper import SLOTS_MAX, Shopper, Slot, Timer
+from domain.terms import Terms
+from domain.told import decisions_after, losers_after
+from domain.tree import Node, Tree
+from domain.walk import Walk, find_start, take_walk, why_taken
 
-MOVES_MAX = 8
-"""Moves of one event through the tree."""
 TENSION: Kind = "basket_tension"
 
 
-class Told(Struct, frozen=True, kw_only=True, gc=False):
-    """A decision as a lookup tells it; kept encoded in the shopper's state."""
-
-    experience_id: str
-    kind: Kind
-    trigger_event_id: UUID
-    path: tuple[str, ...]
-    why: tuple[Why, ...]
-
-
-class Refusal(NamedTuple):
-    """An edge that was tried and did not hold."""
-
-    node_id: str
-    when: Condition
-
-
-class Walk(NamedTuple):
-    """An event's way through a tree.
+class Entered(NamedTuple):
+    """What the nodes that an event entered bring.
 
     Attributes:
-        nodes: from where the event found the shopper to where it left, at least one.
-        idle: whether the first move was the node's `after`.
-        taken: the conditions of the edges taken, one a move (a move by `after` has none).
+        emitted: for the page.
+        held_out: kept from it.
+        against: campaigns that lost.
+        reservations: what is promised.
     """
 
-    nodes: tuple[Node, ...]
-    idle: bool = False
-    taken: tuple[Condition, ...] = ()
+    emitted: tuple[Decision, ...] = ()
+    held_out: tuple[Decision, ...] = ()
+    against: tuple[Against, ...] = ()
+    reservations: tuple[Reserved, ...] = ()
 
 
-_encoder = msgspec.msgpack.Encoder()
-_told_decoder = msgspec.msgpack.Decoder(Told)
+_NOTHING = Entered()
 
 
-def decide(applied: Applied, record: Record, tree: Tree | None, token: int) -> tuple[Shopper, Decided | None]:
+def decide(
+    applied: Applied, record: Record, tree: Tree | None, token: int, market: Market | None = None
+) -> tuple[Shopper, Decided | None]:
     """Places the shopper in the tree and decides what to show.
 
     Args:
@@ -68,13 +59,18 @@ def decide(applied: Applied, record: Record, tree: Tree | None, token: int) -> t
         record: the event.
         tree: the shopper's newest tree, else the retailer's default, else None.
         token: of the owner that speaks.
+        market: campaigns, and what may be promised; None = campaigns are not asked, and every proposal stands.
 
     Returns:
         The state afterwards, and the record for the experience log; None where the event neither emitted, withdrew,
-        dismissed nor moved.
+        dismissed, settled nor moved, and no campaign lost or was held out. Whoever takes the record down folds it into
+        the market's purse.
     """
     state = applied.state
-    emitted: tuple[Decision, ...] = ()
+    drawn = draw_rights(applied, record, market)
+    if applied.stays:
+        return _stays(applied, record, token, drawn)
+    entered = _NOTHING
     generation, walked_from, node_id = 0, "", ""
     last: Node | None = None
     if tree is not None:
@@ -83,14 +79,16 @@ def decide(applied: Applied, record: Record, tree: Tree | None, token: int) -> t
         last = walk.nodes[-1]
         generation, walked_from, node_id = tree.generation, start.node_id, last.node_id
         if len(walk.nodes) > 1:
-            emitted = _entered(state, record, tree, walk)
+            entered = _entered(state, record, tree, walk, market, drawn.slots)
     again: tuple[Decision, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
-    if state.slots and (applied.total_changed or applied.paid):
-        again, withdrawals = _tensions(applied, record, {decision.experience.slot for decision in emitted})
-    decisions = emitted + again
+    if state.slots and (applied.total_changed or applied.paid or applied.settlements):
+        again, withdrawals = _tensions(applied, record, _slots_of(entered.emitted) | drawn.slots)
+    decisions = drawn.decisions + entered.emitted + again
+    withdrawals += _gone(applied, drawn, decisions)
     moved = node_id != state.node_id or generation != state.generation
-    if not (moved or decisions or withdrawals or applied.dismissed):
+    told = decisions or withdrawals or entered.held_out or entered.against
+    if not (moved or told or applied.dismissed or applied.settlements or drawn.settlements):
         # The node is the same, so a timer that the event re-armed stands; one that elapsed without a move is gone.
         return state, None
     decided = Decided(
@@ -108,8 +106,47 @@ def decide(applied: Applied, record: Record, tree: Tree | None, token: int) -> t
         decisions=decisions,
         withdrawals=withdrawals,
         dismissals=applied.dismissed,
+        held_out=entered.held_out,
+        against=entered.against,
+        reservations=entered.reservations,
+        settlements=applied.settlements + drawn.settlements,
+        plays=drawn.plays,
     )
     return adopt(state, decided), decided
+
+
+def _stays(applied: Applied, record: Record, token: int, drawn: Drawn) -> tuple[Shopper, Decided | None]:
+    """Decides what moves nobody: where the shopper stands, and the timer there, stay as they are."""
+    state = applied.state
+    if not (applied.settlements or drawn.plays):
+        return state, None
+    decided = Decided(
+        schema_version=SCHEMA_VERSION,
+        token=token,
+        position=state.position,
+        trigger_event_id=record.event.event_id,
+        retailer_id=state.retailer_id,
+        shopper=state.shopper,
+        received_at_ms=record.received_at_ms,
+        generation=state.generation,
+        node_id=state.node_id,
+        walked_from=state.walked_from,
+        decisions=drawn.decisions,
+        settlements=applied.settlements + drawn.settlements,
+        plays=drawn.plays,
+        stays=True,
+    )
+    return adopt(state, decided), decided
+
+
+def _slots_of(decisions: Iterable[Decision]) -> set[str]:
+    return {decision.experience.slot for decision in decisions}
+
+
+def _gone(applied: Applied, drawn: Drawn, decisions: Iterable[Decision]) -> tuple[Withdrawal, ...]:
+    """Gives the rights and rewards that are over, but for those that something else replaces anyway."""
+    over = drawn.withdrawals + taken_back(applied.state, applied.settlements)
+    return tuple(one for one in over if one.slot not in _slots_of(decisions)) if over else ()
 
 
 def _timer_s(state: Shopper, node: Node | None) -> int:
@@ -131,6 +168,11 @@ def adopt(state: Shopper, decided: Decided) -> Shopper:
         state: after `apply` of the same event.
         decided: the event's record in the experience log.
     """
+    slots = _slots_after(state.slots, decided) if decided.decisions or decided.withdrawals else state.slots
+    state = after_decision(state, decided)
+    told, losers = decisions_after(state.decisions, decided), losers_after(state.losers, decided)
+    if decided.stays:
+        return structs.replace(state, slots=slots, decisions=told, losers=losers)
     timer = None
     if decided.idle_s and state.last_event_id is not None:
         timer = Timer(
@@ -139,11 +181,6 @@ def adopt(state: Shopper, decided: Decided) -> Shopper:
             idle_s=decided.idle_s,
             armed_at_ms=decided.received_at_ms,
         )
-    slots = state.slots
-    told = state.decisions
-    if decided.decisions or decided.withdrawals:
-        slots = _slots_after(slots, decided)
-        told = (*(_tell(decision) for decision in reversed(decided.decisions)), *told)[:DECISIONS_KEPT]
     return structs.replace(
         state,
         generation=decided.generation,
@@ -151,106 +188,116 @@ def adopt(state: Shopper, decided: Decided) -> Shopper:
         walked_from=decided.walked_from,
         slots=slots,
         decisions=told,
+        losers=losers,
         timer=timer,
     )
 
 
-def read_told(payload: bytes) -> Told:
-    """Reads one of `Shopper.decisions`."""
-    return _told_decoder.decode(payload)
+def _entered(
+    state: Shopper, record: Record, tree: Tree, walk: Walk, market: Market | None, taken: AbstractSet[str]
+) -> Entered:
+    """Gives what the nodes entered bring: in each slot the last one's proposal, as far as campaigns agree.
 
-
-def find_start(applied: Applied, tree: Tree) -> int:
-    """Gives the node where the event finds the shopper: in a new generation the same id if it exists, else the root."""
-    if applied.to_root or not applied.state.node_id:
-        return tree.root
-    index = tree.index_of(applied.state.node_id)
-    return tree.root if index is None else index
-
-
-def take_walk(tree: Tree, start: Node, facts: Facts, *, idle: bool, refused: list[Refusal] | None = None) -> Walk:
-    """Moves the shopper: a timer by the node's `after`, then by the first edge that holds, again and again.
-
-    Args:
-        tree: of the node.
-        start: where the event finds the shopper.
-        facts: the state after the event, and the event.
-        idle: the event is a timer; where the node has none, nothing moves.
-        refused: if given, gets the edges that did not hold, in the order in which they were tried.
+    What a draw has given stands in its slot, whatever is proposed for it: the shopper has to see it.
     """
-    node = start
-    nodes: tuple[Node, ...] = (start,)
-    taken: tuple[Condition, ...] = ()
-    if idle:
-        if start.after is None:
-            return Walk(nodes)
-        node = tree.node(start.after[1])
-        nodes = (start, node)
-    while len(nodes) <= MOVES_MAX:
-        for edge in node.edges:
-            if edge.when.holds(facts):
-                taken = (*taken, edge.when)
-                node = tree.node(edge.to)
-                nodes = (*nodes, node)
-                break
-            if refused is not None:
-                refused.append(Refusal(node.node_id, edge.when))
-        else:
-            break
-    return Walk(nodes, idle, taken)
-
-
-def why_taken(walk: Walk, moves: int, facts: Facts) -> tuple[Why, ...]:
-    """Gives the reasons for the first `moves` moves of a walk, evaluated again with recording."""
-    why: list[Why] = []
-    after = walk.nodes[0].after
-    if walk.idle and after is not None:
-        idle_s = after[0]
-        why.append(Why(condition={"kind": "idle", "idle_s": idle_s}, seen=idle_s, held=True))
-    for condition in walk.taken[: moves - walk.idle]:
-        why.extend(explain(condition, facts))
-    return tuple(why)
-
-
-def _entered(state: Shopper, record: Record, tree: Tree, walk: Walk) -> tuple[Decision, ...]:
-    """Gives the experiences of the nodes entered: the last one entered wins a slot."""
-    winners: dict[str, tuple[int, NodeExperience]] = {}
+    bids: dict[str, list[Bid]] = {}
+    asks = False
     for moves, node in enumerate(walk.nodes[1:], start=1):
         for proposed in tree.experiences_of(node):
-            if proposed.kind == TENSION and state.basket.total_minor >= proposed.content["threshold_minor"]:
+            if proposed.slot in taken:
                 continue
-            winners[proposed.slot] = (moves, proposed)
-    if not winners:
-        return ()
+            bids.setdefault(proposed.slot, []).append(Bid(moves, node.node_id, proposed))
+            asks = asks or proposed.campaign_id is not None
+    if not bids:
+        return _NOTHING
     facts = Facts(state, record)
-    path = tuple(node.node_id for node in walk.nodes)
-    return tuple(
-        Decision(
-            experience=_experience(state, record, proposed, tree.generation, path[moves]),
-            path=path[: moves + 1],
-            why=why_taken(walk, moves, facts),
-        )
-        for moves, proposed in winners.values()
+    if not asks or market is None:
+        winners = {slot: won for slot, of_slot in bids.items() if (won := _last(state, of_slot)) is not None}
+        return Entered(tuple(_decision(won, facts, tree, walk) for won in winners.values()))
+    arbiter = Arbiter(market, facts)
+    winners = arbiter.fill(bids)
+    emitted: list[Decision] = []
+    held_out: list[Decision] = []
+    reservations: list[Reserved] = []
+    for won in winners.values():
+        decision = _decision(won, facts, tree, walk)
+        (held_out if won.is_held_out else emitted).append(decision)
+        if won.offer is not None and won.terms is not None and not won.is_held_out:
+            reservations += _reserved(won.offer, won.terms, decision)
+    return Entered(tuple(emitted), tuple(held_out), tuple(arbiter.against), tuple(reservations))
+
+
+def _last(state: Shopper, bids: Sequence[Bid]) -> Won | None:
+    """Gives the winner of a slot for which no campaign is asked: the last that can be shown."""
+    for bid in reversed(bids):
+        proposed = bid.proposed
+        if proposed.kind != TENSION or state.basket.total_minor < proposed.content["threshold_minor"]:
+            return Won(bid)
+    return None
+
+
+def _decision(won: Won, facts: Facts, tree: Tree, walk: Walk) -> Decision:
+    """Gives the experience of a slot's winner with its reasons."""
+    bid = won.bid
+    why = why_taken(walk, bid.moves, facts)
+    content: dict[str, Any] = bid.proposed.content
+    campaign_id = bid.proposed.campaign_id
+    is_clamped = False
+    if won.offer is not None and won.terms is not None:
+        content, campaign_id, is_clamped = won.terms.content, won.offer.key.campaign_id, won.terms.is_clamped
+        if won.offer.definition.audience is not None:
+            why = (*why, *explain(won.offer.definition.audience, facts))
+    return Decision(
+        experience=_experience(facts, bid, content, campaign_id, tree.generation, _until_ms(won, facts)),
+        path=tuple(node.node_id for node in walk.nodes[: bid.moves + 1]),
+        why=why,
+        is_clamped=is_clamped,
     )
 
 
-def _experience(state: Shopper, record: Record, proposed: NodeExperience, generation: int, node_id: str) -> Experience:
-    """Gives the experience that a node proposes, as the page gets it."""
-    content: dict[str, Any] = proposed.content
+def _reserved(offer: Offer, promised: Terms, decision: Decision) -> list[Reserved]:
+    """Gives what a decision reserves: nothing where it costs nothing and nobody counts."""
+    if not offer.is_kept(promised.cost_minor):
+        return []
+    definition = offer.definition
+    return [
+        Reserved(
+            experience_id=decision.experience.experience_id,
+            campaign_id=offer.key.campaign_id,
+            cost_minor=promised.cost_minor,
+            group=definition.exclusivity_group,
+            priority=definition.priority,
+        )
+    ]
+
+
+def _experience(
+    facts: Facts, bid: Bid, content: dict[str, Any], campaign_id: str | None, generation: int, until_ms: int
+) -> Experience:
+    """Gives what a node proposes, as the page gets it."""
+    state, trigger, proposed = facts.state, facts.record.event.event_id, bid.proposed
     if proposed.kind == TENSION:
         content = {**content, "missing_minor": content["threshold_minor"] - state.basket.total_minor}
     return Experience(
-        experience_id=experience_id(state.retailer_id, state.shopper, record.event.event_id, proposed.slot),
+        experience_id=experience_id(state.retailer_id, state.shopper, trigger, proposed.slot),
         kind=proposed.kind,
         slot=proposed.slot,
         decided_at_ms=state.clock_ms,
-        expires_at_ms=state.clock_ms + proposed.ttl_s * 1_000,
-        trigger_event_id=record.event.event_id,
+        expires_at_ms=until_ms,
+        trigger_event_id=trigger,
         tree_generation=generation,
-        node_id=node_id,
+        node_id=bid.node_id,
         content=content,
-        campaign_id=proposed.campaign_id,
+        campaign_id=campaign_id,
     )
+
+
+def _until_ms(won: Won, facts: Facts) -> int:
+    """Gives when an experience ends; a right to a draw not after the last seed is used, since it could not be drawn."""
+    until_ms = facts.state.clock_ms + won.bid.proposed.ttl_s * 1_000
+    if won.offer is None or not won.offer.definition.has_draws:
+        return until_ms
+    return min(until_ms, won.offer.definition.draws_until_ms)
 
 
 def _tensions(applied: Applied, record: Record, taken: set[str]) -> tuple[tuple[Decision, ...], tuple[Withdrawal, ...]]:
@@ -258,6 +305,7 @@ def _tensions(applied: Applied, record: Record, taken: set[str]) -> tuple[tuple[
     state = applied.state
     again: list[Decision] = []
     withdrawn: list[Withdrawal] = []
+    settled = {end.experience_id for end in applied.settlements}
     for slot in state.slots:
         shown = slot.experience
         if slot.state != "open" or shown.kind != TENSION or shown.slot in taken:
@@ -265,9 +313,11 @@ def _tensions(applied: Applied, record: Record, taken: set[str]) -> tuple[tuple[
         if shown.expires_at_ms <= state.clock_ms:
             continue
         threshold_minor = shown.content["threshold_minor"]
-        if applied.paid or state.basket.total_minor >= threshold_minor:
+        # What an order has redeemed can't be promised any longer, even where the order itself is no news.
+        is_over = applied.paid or shown.experience_id in settled
+        if is_over or state.basket.total_minor >= threshold_minor:
             withdrawn.append(Withdrawal(experience_id=shown.experience_id, slot=shown.slot))
-        else:
+        elif applied.total_changed:
             again.append(_still_missing(state, record, shown, threshold_minor))
     return tuple(again), tuple(withdrawn)
 
@@ -304,17 +354,3 @@ def _slots_after(slots: tuple[Slot, ...], decided: Decided) -> tuple[Slot, ...]:
         )
         number += 1
     return tuple(latest.values())[-SLOTS_MAX:]
-
-
-def _tell(decision: Decision) -> bytes:
-    """Gives the bytes of a decision as a lookup tells it."""
-    shown = decision.experience
-    return _encoder.encode(
-        Told(
-            experience_id=shown.experience_id,
-            kind=shown.kind,
-            trigger_event_id=shown.trigger_event_id,
-            path=decision.path,
-            why=decision.why,
-        )
-    )

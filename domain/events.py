@@ -162,6 +162,24 @@ class IdleElapsed(Event, frozen=True, tag=True):
     node_id: Identifier
 
 
+class ReservationExpired(Event, frozen=True, tag=True):
+    """The worker's timer: what an experience promised has not been redeemed in its time; inside only."""
+
+    experience_id: Identifier
+
+
+class DrawRetried(Event, frozen=True, tag=True):
+    """The worker's timer: a prize that a play has named is asked for again, until its stock has answered; inside only.
+
+    Attributes:
+        experience_id: that gave the right to play.
+        tries: how often it was asked for again before.
+    """
+
+    experience_id: Identifier
+    tries: Annotated[int, Meta(ge=0)]
+
+
 OUTSIDE_TYPES = (
     "PageViewed",
     "LinkClicked",
@@ -187,4 +205,5 @@ OutsideEvent = (
     | ExperienceClicked
     | ExperienceDismissed
 )
-AnyEvent = OutsideEvent | IdleElapsed
+InsideEvent = IdleElapsed | ReservationExpired | DrawRetried
+AnyEvent = OutsideEvent | InsideEvent

@@ -249,16 +249,21 @@ def _literals(kind: Any) -> list[Any]:
 
 
 def _expectation(message: str, kind: Any) -> str:
-    """Gives what was expected, from msgspec's words: `Expected `int` >= 1 - at `$.x`` → `expected int >= 1`."""
+    """Gives what was expected: in the type's own words (`Meta.description`) where it has some, else in msgspec's.
+
+    Those become a part of a sentence: `Expected `int` >= 1 - at `$.x`` → `expected int >= 1`.
+    """
     allowed = _literals(kind)
     if allowed:
         return f"expected {'one of ' if len(allowed) > 1 else ''}{', '.join(map(str, allowed))}"
+    meta = _bare(kind)[1]
     if not message:
-        meta = _bare(kind)[1]
         assert meta is not None
         least = meta.min_length or 0
         if meta.max_length is not None:
             return f"expected {least} to {meta.max_length} items"
         return f"expected at least {least} item{'' if least == 1 else 's'}"
+    if meta is not None and meta.description is not None:
+        return f"expected {meta.description}"
     words = message.partition(" - at `")[0].partition(", got ")[0].replace("`", "")
     return words[:1].lower() + words[1:]

@@ -86,7 +86,7 @@ def of_event(raw: Raw | bytes, error: Exception) -> Fault:
     forbidden = forbidden_path(value, "$")
     if forbidden is not None:
         return Fault("personal_data", "a field of this name may hold personal data, which is never taken", forbidden)
-    return _of_message(str(error))
+    return of_message(str(error))
 
 
 def unreadable(raw: Raw | bytes) -> Fault:
@@ -135,7 +135,7 @@ def _of_type(event: dict[str, object]) -> Fault | None:
     return None
 
 
-def _of_message(message: str) -> Fault:
+def of_message(message: str) -> Fault:
     """Takes the decoder's sentence apart: it names the place and, before it, what was expected there."""
     if (found := _UNKNOWN_FIELD.fullmatch(message)) is not None:
         return Fault(*of_unknown_name(found["name"]), step(found["at"] or "$", found["name"]))

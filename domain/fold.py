@@ -15,6 +15,7 @@ from domain import basket as baskets
 from domain.basket import Basket
 from domain.events import (
     AddedToBasket,
+    DrawRetried,
     ExperienceClicked,
     ExperienceDismissed,
     ExperienceShown,
@@ -24,9 +25,11 @@ from domain.events import (
     PageViewed,
     ProductsSearched,
     RemovedFromBasket,
+    ReservationExpired,
 )
 from domain.ids import Position
-from domain.records import Record
+from domain.records import Record, Settlement
+from domain.reservations import asked_again, settle
 from domain.shopper import SEEN_IDS, SESSION_GAP_MS, Order, Session, Shopper, Slot, Timer
 
 _SEEN_BYTES = SEEN_IDS * 16
@@ -43,6 +46,9 @@ class Applied(NamedTuple):
         paid: the event paid an order.
         total_changed: the basket's total is another one now.
         dismissed: ids of experiences that the event closed.
+        settlements: what became of reservations.
+        redeems: the event is a verified order that is seen for the first time.
+        stays: the event is no activity of the shopper's: no edge is tried.
         faults: faults of meaning, by short stable name; they are counted, never an error.
     """
 
@@ -53,6 +59,9 @@ class Applied(NamedTuple):
     paid: bool = False
     total_changed: bool = False
     dismissed: tuple[str, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
+    redeems: bool = False
+    stays: bool = False
     faults: tuple[str, ...] = ()
 
 
@@ -81,19 +90,12 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
     event_id = event.event_id.bytes
     if was_seen(state.seen, event_id):
         return Applied(structs.replace(state, position=position), repeat=True)
-    if isinstance(event, IdleElapsed):
-        return _apply_idle(state, record, event, position)
+    inside = _INSIDE.get(type(event))
+    if inside is not None:
+        return inside(state, record, event, position)
     clock_ms = max(state.clock_ms, record.event_time_ms)
     session, is_new = _session_after(state.session, clock_ms, record)
     change = _changed(state, record, position)
-    timer = state.timer
-    if timer is not None:
-        timer = Timer(
-            after_event_id=event.event_id,
-            node_id=timer.node_id,
-            idle_s=timer.idle_s,
-            armed_at_ms=record.received_at_ms,
-        )
     after = structs.replace(
         state,
         position=position,
@@ -106,15 +108,34 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
         last_event_id=event.event_id,
         walked_from=state.node_id,
         slots=change.slots,
-        timer=timer,
+        timer=None if state.timer is None else _armed_again(state.timer, record),
     )
+    settlements: tuple[Settlement, ...] = ()
+    redeems = False
+    if record.verified:
+        settled = settle(state.reservations, state.verified_orders, record)
+        settlements = settled.settlements
+        redeems = isinstance(event, OrderPaid) and settled.orders is not state.verified_orders
+        after = structs.replace(after, reservations=settled.reservations, verified_orders=settled.orders)
     return Applied(
         state=after,
         to_root=is_new or change.paid,
         paid=change.paid,
         total_changed=change.basket.total_minor != state.basket.total_minor,
         dismissed=change.dismissed,
+        settlements=settlements,
+        redeems=redeems,
         faults=change.faults,
+    )
+
+
+def _armed_again(timer: Timer, record: Record) -> Timer:
+    """Gives the pending timer as an event from outside starts it anew."""
+    return Timer(
+        after_event_id=record.event.event_id,
+        node_id=timer.node_id,
+        idle_s=timer.idle_s,
+        armed_at_ms=record.received_at_ms,
     )
 
 
@@ -141,6 +162,30 @@ def _apply_idle(state: Shopper, record: Record, event: IdleElapsed, position: Po
         timer=None,
     )
     return Applied(after, idle=True)
+
+
+def _apply_expiry(state: Shopper, record: Record, _event: ReservationExpired, position: Position) -> Applied:
+    """Folds the end of a promise: it gives back what was reserved, and is no activity of the shopper's."""
+    settled = settle(state.reservations, state.verified_orders, record)
+    if not settled.settlements:
+        # Its id is not remembered: one that came too early comes again, with the same id, when it is due.
+        return Applied(structs.replace(state, position=position), repeat=True)
+    after = structs.replace(
+        state,
+        position=position,
+        seen=(state.seen + record.event.event_id.bytes)[-_SEEN_BYTES:],
+        reservations=settled.reservations,
+    )
+    return Applied(after, settlements=settled.settlements, stays=True)
+
+
+def _apply_retry(state: Shopper, record: Record, event: DrawRetried, position: Position) -> Applied:
+    """Folds that a play is drawn again: only the decision can tell whether its prize is there by now."""
+    reservations = asked_again(state.reservations, event, record.received_at_ms)
+    if reservations is None:
+        return Applied(structs.replace(state, position=position), repeat=True)
+    # Its id is not remembered, or a play that waits for long would push out the shopper's own: each try counts once.
+    return Applied(structs.replace(state, position=position, reservations=reservations), stays=True)
 
 
 def _session_after(session: Session, clock_ms: int, record: Record) -> tuple[Session, bool]:
@@ -230,6 +275,12 @@ def _dismissed(same: _Change, _record: Record, event: ExperienceDismissed, posit
             return same._replace(slots=(*others, closed), dismissed=(event.experience_id,))
     return same._replace(faults=("unknown_experience",))
 
+
+_INSIDE: dict[type, Callable[[Shopper, Record, Any, Position], Applied]] = {
+    IdleElapsed: _apply_idle,
+    ReservationExpired: _apply_expiry,
+    DrawRetried: _apply_retry,
+}
 
 # By type rather than by `match`, which would ask every event a dozen times what it is; views, clicks and searches
 # change nothing beyond clock and session.

@@ -20,6 +20,7 @@ NAMESPACE = UUID("6f1d1e1a-8a0c-5b7e-9a55-2f5b8f0f4a11")
 """Namespace of every UUIDv5 that hotbasket derives."""
 
 _NAMESPACE_BYTES = NAMESPACE.bytes
+_NOT_PRINTABLE = "\x1f"
 
 BUCKETS = 4096
 """A shopper's bucket is the first 12 bits of the hash; log partition = bucket mod partitions."""
@@ -73,6 +74,26 @@ def derived_event_id(*parts: str) -> UUID:
 def idle_event_id(after_event_id: UUID, node_id: str) -> UUID:
     """Gives the id of the `IdleElapsed` that follows `after_event_id` while the shopper stands at `node_id`."""
     return derived_event_id("idle", str(after_event_id), node_id)
+
+
+def reservation_expired_id(experience: str) -> UUID:
+    """Gives the id of the `ReservationExpired` of what an experience promised."""
+    return derived_event_id("reservation", experience)
+
+
+def draw_retried_id(right_id: str, tries: int) -> UUID:
+    """Gives the id of the `DrawRetried` of a right that was asked for so often before."""
+    return derived_event_id("draw", right_id, str(tries))
+
+
+def stock_id(campaign_id: str, prize_id: str) -> str:
+    """Gives under which id the ledger leases a prize's stock: that of no campaign, since identifiers are printable."""
+    return f"{campaign_id}{_NOT_PRINTABLE}{prize_id}"
+
+
+def is_stock_id(campaign_id: str) -> bool:
+    """Tells whether the ledger's id is that of a prize's stock."""
+    return _NOT_PRINTABLE in campaign_id
 
 
 def experience_id(retailer_id: str, shopper: str, trigger_event_id: UUID, slot: str) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple, assert_never
 
 from domain.ids import BEGINNING, Position
 from domain.ports.experience_log import Entry
-from domain.records import Decided, Failed, Owner, Progress
+from domain.records import Decided, Failed, Lease, Owner, Progress
 
 NO_OWNER = -1
 
@@ -21,10 +21,12 @@ class Heard(NamedTuple):
     Attributes:
         records: that count, in order; each event's once.
         through: every event at or below is processed.
+        leases: that count from here on.
     """
 
     records: tuple[Decided | Failed, ...]
     through: Position
+    leases: tuple[Lease, ...] = ()
 
 
 class Listener:
@@ -71,6 +73,6 @@ class Listener:
             case Progress():
                 held, self._held = tuple(self._held), []
                 self.through = max(self.through, record.through)
-                return Heard(held, record.through)
+                return Heard(held, record.through, record.leases)
             case _:
                 assert_never(record)

@@ -6,7 +6,7 @@ Every record carries `schema_version`; readers accept their own and older versio
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -83,18 +83,137 @@ class Why(Struct, frozen=True, kw_only=True, gc=False):
     held: bool
 
 
-class Decision(Struct, frozen=True, kw_only=True, gc=False):
+class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An experience with its reasons.
 
     Attributes:
         experience: as the page gets it.
         path: the ids of the nodes from where the event found the shopper to the node that emitted.
-        why: the conditions on the edges of that path.
+        why: the conditions on the edges of that path, and of its campaign's audience.
+        is_clamped: whether the node's generosity lay outside its campaign's bounds and was drawn in.
     """
 
     experience: Experience
     path: tuple[str, ...]
     why: tuple[Why, ...]
+    is_clamped: bool = False
+
+
+Reason = Literal[
+    "unknown",
+    "not_open",
+    "other_kind",
+    "audience",
+    "cap",
+    "already_promised",
+    "exclusive",
+    "no_product",
+    "threshold_passed",
+    "too_many_promised",
+    "budget",
+    "outranked",
+]
+"""Why a campaign lost a slot; the order in which they are asked."""
+
+
+class Against(Struct, frozen=True, kw_only=True, gc=False):
+    """A campaign that a node proposed and that lost.
+
+    Attributes:
+        slot: that it would have filled.
+        node_id: that proposed it.
+        campaign_id: as it was proposed, or as it stood against others where the node proposed any.
+        reason: the first that spoke against it.
+    """
+
+    slot: str
+    node_id: str
+    campaign_id: str
+    reason: Reason
+
+
+class Reserved(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A promise against a lease: what one of the decisions beside it may cost.
+
+    Attributes:
+        experience_id: of the decision.
+        campaign_id: whose budget.
+        cost_minor: at most.
+        group: the campaign's exclusivity group.
+        priority: the campaign's, for the order in which the till deducts.
+    """
+
+    experience_id: str
+    campaign_id: str
+    cost_minor: int
+    group: str | None = None
+    priority: int = 0
+
+
+Cause = Literal["order", "cancelled", "returned", "expired", "drawn"]
+
+
+class Settlement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What becomes of a reservation: redeemed, given back, or over. Amounts are changes of the campaign's balance.
+
+    Attributes:
+        experience_id, campaign_id: of the reservation.
+        cause: a verified order, what became of that order, the end of its time, or a draw: what it promised beyond
+            what was won is given back, and what is handed over by itself is redeemed at once.
+        order_id: of the order, if one is the cause.
+        reserved_minor, reserved_count: change of what is reserved, 0 or less.
+        committed_minor, committed_count: change of what is redeemed; less than 0 where an order came back.
+    """
+
+    experience_id: str
+    campaign_id: str
+    cause: Cause
+    order_id: str | None = None
+    reserved_minor: int = 0
+    reserved_count: int = 0
+    committed_minor: int = 0
+    committed_count: int = 0
+
+
+class Played(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A draw: of a game that the shopper played, or for the price of the whole basket.
+
+    Attributes:
+        experience_id: that gave the right; each is drawn once.
+        campaign_id: whose prizes.
+        epoch: whose seed decided it.
+        wanted: the prize that its ticket names, None if it names none.
+        prize_id: the prize given.
+        state: `drawing` while the ledger has not said whether any of `wanted` is left; then said again.
+        waiting, taken: change of how many plays wait for that prize's stock, and of how many were given from it.
+    """
+
+    experience_id: str
+    campaign_id: str
+    epoch: int
+    wanted: str | None = None
+    prize_id: str | None = None
+    state: Literal["drawing", "drawn"] = "drawn"
+    waiting: int = 0
+    taken: int = 0
+
+
+class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the ledger has leased to a partition for one campaign in all, and what it got back in all.
+
+    A prize's stock is leased like a campaign, under its own id (`domain.ids.stock_id`).
+
+    Attributes:
+        is_spent: of a stock: it is leased to the last, and nothing of it ever comes back.
+    """
+
+    retailer_id: str
+    campaign_id: str
+    leased_minor: int = 0
+    leased_count: int = 0
+    returned_minor: int = 0
+    returned_count: int = 0
+    is_spent: bool = False
 
 
 class Owner(Struct, frozen=True, kw_only=True, tag="owner", gc=False):
@@ -119,6 +238,12 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decide
         decisions: emitted experiences, at most one a slot.
         withdrawals: experiences taken off the page.
         dismissals: ids of experiences that the shopper closed.
+        held_out: what would have been shown to a shopper who is held out; nobody sees it.
+        against: the campaigns that lost, the first few in the order in which they were asked.
+        reservations: of the decisions, those that promise something.
+        settlements: of reservations made before.
+        plays: draws of rights given before.
+        stays: the event was no activity of the shopper's: the place in the tree and the timer there stay.
     """
 
     schema_version: int
@@ -135,6 +260,12 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decide
     decisions: tuple[Decision, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
     dismissals: tuple[str, ...] = ()
+    held_out: tuple[Decision, ...] = ()
+    against: tuple[Against, ...] = ()
+    reservations: tuple[Reserved, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
+    plays: tuple[Played, ...] = ()
+    stays: bool = False
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", gc=False):
@@ -164,17 +295,20 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed", gc=False):
     failed_at_ms: int
 
 
-class Progress(Struct, frozen=True, kw_only=True, tag="progress", gc=False):
+class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="progress", gc=False):
     """Closes a batch: everything up to `through` is processed, and the records before this one count.
 
     Attributes:
         token: the owner that speaks.
         through: position of the last event processed.
+        leases: of campaigns' budgets, as the owner knew them when it decided what stands before: what changed, and in
+            its first all that it took over.
     """
 
     schema_version: int
     token: int
     through: Position
+    leases: tuple[Lease, ...] = ()
 
 
 ExperienceRecord = Owner | Decided | Failed | Progress

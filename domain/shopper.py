@@ -12,6 +12,7 @@ from domain.basket import EMPTY, Basket
 from domain.experiences import Experience
 from domain.ids import BEGINNING, Position, ShopperKey
 from domain.records import SCHEMA_VERSION, Record
+from domain.reservations import Reservation
 
 SESSION_GAP_MS = 30 * 60 * 1_000
 """Without an event for this long, in event time, the next one starts a new session."""
@@ -20,6 +21,11 @@ SEEN_IDS = 128
 DECISIONS_KEPT = 10
 SLOTS_MAX = 32
 """Slots remembered; a tree has at most 16, so the slots of two generations fit."""
+
+EXPOSURES_KEPT = 64
+"""Campaigns whose exposures are remembered."""
+EXPOSURE_TIMES_KEPT = 32
+"""Exposures to one campaign, as many as a cap may ask for."""
 
 SlotState = Literal["open", "dismissed", "withdrawn"]
 
@@ -94,6 +100,13 @@ class Timer(Struct, frozen=True, kw_only=True, gc=False):
         return self.armed_at_ms + self.idle_s * 1_000
 
 
+class Exposure(Struct, frozen=True, array_like=True, gc=False):
+    """When a campaign won a slot for the shopper, shown or held out; by received_at, oldest first, the last few."""
+
+    campaign_id: str
+    at_ms: tuple[int, ...]
+
+
 class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The state of one shopper: `apply` folds it over the log, `decide` places it in a tree.
 
@@ -110,7 +123,11 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         walked_from: the node where the last record found the shopper, after any return to the root.
         slots: latest state of each slot, least recently changed first.
         decisions: the newest DECISIONS_KEPT decisions, msgpack, newest first.
+        losers: the campaigns that lost at the last event at which some did, msgpack.
         timer: pending, if the node has one.
+        reservations: what experiences promised: open ones, and the redeemed ones remembered.
+        verified_orders: ids of the last ones, oldest first.
+        exposures: to campaigns, the most recent last.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -130,6 +147,18 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     slots: tuple[Slot, ...] = ()
     decisions: tuple[bytes, ...] = ()
     timer: Timer | None = None
+    reservations: tuple[Reservation, ...] = ()
+    verified_orders: tuple[str, ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    losers: bytes = b""
+
+    @property
+    def due_at_ms(self) -> int | None:
+        """When its timer elapses or its first open promise ends, Unix milliseconds of the receiving clock."""
+        due = [one.due_at_ms for one in self.reservations if one.is_open]
+        if self.timer is not None:
+            due.append(self.timer.due_at_ms)
+        return min(due, default=None)
 
     @property
     def key(self) -> ShopperKey:

@@ -153,7 +153,7 @@ def _shape_faults(value: dict[Any, Any]) -> Iterator[str]:
         yield f"$.nodes: {len(slots)} slots, at most {SLOTS_MAX}: {', '.join(sorted(slots))}"
     for name, node in nodes.items():
         for index, edge in enumerate(_dicts(node, "edges")):
-            yield from _depth_faults(edge.get("when"), f"{inside('$.nodes', str(name))}.edges[{index}].when")
+            yield from depth_faults(edge.get("when"), f"{inside('$.nodes', str(name))}.edges[{index}].when")
 
 
 def _dicts(node: object, field: str) -> list[dict[Any, Any]]:
@@ -162,7 +162,8 @@ def _dicts(node: object, field: str) -> list[dict[Any, Any]]:
     return [item if isinstance(item, dict) else {} for item in items] if isinstance(items, list | tuple) else []
 
 
-def _depth_faults(condition: object, path: str) -> Iterator[str]:
+def depth_faults(condition: object, path: str) -> Iterator[str]:
+    """Gives the composites of a condition in JSON form, of whatever shape, that stand too deep inside one another."""
     pending = [(condition, path, 1)]
     while pending:
         part, at, depth = pending.pop()

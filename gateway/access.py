@@ -19,6 +19,7 @@ from gateway.stores import Keys, Stores
 
 _REMEMBERED_MAX: Final = 4_096
 """Spellings of keys and origins remembered; one key may be spelled in many ways."""
+_NAME_DIGITS: Final = 8
 _PREFLIGHT: Final[Headers] = (
     (b"access-control-allow-methods", b"GET, POST"),
     (
@@ -37,12 +38,14 @@ class Access:
         door: the retailer's rules for events.
         is_secret: whether this is the secret key.
         bucket: its share of events a second.
+        key_name: the first digits of its digest: enough to tell a retailer's keys apart, and no secret.
     """
 
-    __slots__ = ("bucket", "door", "grant", "is_secret")
+    __slots__ = ("bucket", "door", "grant", "is_secret", "key_name")
 
-    def __init__(self, grant: Grant, door: Door, bucket: Bucket) -> None:
+    def __init__(self, grant: Grant, door: Door, bucket: Bucket, key_name: str) -> None:
         self.grant = grant
+        self.key_name = key_name
         self.door = door
         self.is_secret = grant.scope == "secret"
         self.bucket = bucket
@@ -203,7 +206,8 @@ class Doorkeeper:
 
     def _of_key(self, key: bytes) -> Access:
         control = self.control()
-        grant = control.grants.get(hashlib.sha256(key).hexdigest())
+        digest = hashlib.sha256(key).hexdigest()
+        grant = control.grants.get(digest)
         if grant is None:
             raise _unauthorized("nobody has this key")
         retailer_id = grant.retailer.retailer_id
@@ -211,7 +215,7 @@ class Doorkeeper:
         if bucket is None:
             bucket = Bucket(self._settings.rate_events_per_s, self._clock.monotonic_s())
             self._buckets[retailer_id, grant.scope] = bucket
-        return Access(grant, self.door(retailer_id), bucket)
+        return Access(grant, self.door(retailer_id), bucket, digest[:_NAME_DIGITS])
 
 
 def _check_origin(access: Access, origin: bytes) -> None:

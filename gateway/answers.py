@@ -17,13 +17,23 @@ STATUS: Final = MappingProxyType(
     {
         "not_found": 404,
         "unknown_shopper": 404,
+        "unknown_campaign": 404,
+        "no_draw": 404,
         "method_not_allowed": 405,
         "unauthorized": 401,
+        "invalid_claim": 401,
+        "expired_claim": 401,
         "origin_not_listed": 403,
         "secret_key_needed": 403,
         "secret_key_in_browser": 403,
         "unsupported_content_type": 415,
         "unsupported_content_encoding": 415,
+        "claimed_already": 409,
+        "campaign_exists": 409,
+        "changed_meanwhile": 409,
+        "wrong_stage": 409,
+        "budget_leased": 409,
+        "withdrawn": 410,
         "body_too_large": 413,
         "body_timeout": 408,
         "rate_limited": 429,
@@ -33,6 +43,7 @@ STATUS: Final = MappingProxyType(
         "log_full": 503,
         "log_unavailable": 503,
         "store_unavailable": 503,
+        "vault_unavailable": 503,
         "control_unavailable": 503,
         "not_ready": 503,
         "draining": 503,
@@ -56,6 +67,7 @@ class Refusal(HotbasketError):
         path: the faulty field, where there is one.
         headers: of the answer, beside the usual ones.
         results: what became of each event, where events were read.
+        faults: each fault of a document with its path, where one was read.
         closes: the connection is of no more use: the rest of the body would be taken for a request.
     """
 
@@ -68,6 +80,7 @@ class Refusal(HotbasketError):
         headers: Headers = (),
         retry_after_s: int | None = None,
         results: Sequence[object] | None = None,
+        faults: Sequence[object] | None = None,
         closes: bool = False,
     ) -> None:
         super().__init__(detail)
@@ -76,6 +89,7 @@ class Refusal(HotbasketError):
         self.path = path
         self.headers = headers
         self.results = results
+        self.faults = faults
         self.closes = closes
         if retry_after_s is not None:
             self.headers = (*headers, (b"retry-after", b"%d" % retry_after_s))
@@ -92,6 +106,8 @@ class Refusal(HotbasketError):
             fields["path"] = self.path
         if self.results is not None:
             fields["results"] = self.results
+        if self.faults is not None:
+            fields["faults"] = self.faults
         return _encode(fields)
 
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from adapters.settings import Settings
+from domain.campaign_faults import DOCUMENT_BYTES_MAX
+from domain.draw_chain import SEED_BYTES
 from domain.ids import Position
 from gateway.access import Doorkeeper
 from gateway.answers import Headers, Refusal, answer, answer_json, refuse
 from gateway.body import Bodies, Gone, RequestHeaders
+from gateway.campaign_asked import PATH as CAMPAIGNS
+from gateway.campaigns import CampaignDesk
+from gateway.claims import BODY_BYTES_MAX, Claims
 from gateway.collect import Collect
 from gateway.deadlines import Deadlines
 from gateway.deliver import Deliver
@@ -22,6 +29,7 @@ from gateway.follow import Follower
 from gateway.health import Health
 from gateway.load import Load
 from gateway.openapi import document
+from gateway.quotes import Quotes
 from gateway.recent import Recent
 from gateway.scripts import scripts
 from gateway.server_side import ServerSide
@@ -31,6 +39,7 @@ from gateway.subscriptions import Subscriptions
 from gateway.tally import Tally
 from gateway.wait_for import WaitFor
 from gateway.waits import Waits
+from gateway.winners import Winners
 
 Handler = Callable[[Scope, Receive, Send, RequestHeaders, Headers], Awaitable[None]]
 
@@ -39,6 +48,8 @@ _EVENTS: Final = "/v1/events"
 _UNCOUNTED: Final = frozenset({"/v1/experiences", "/health/live", "/health/ready"})
 """Streams end by themselves when drained; who watches the health may always ask."""
 _GOING_AWAY: Final = 1001
+_SUFFIX_BYTES: Final = 4
+"""Of a campaign id that is made from a name."""
 
 
 class Gateway:
@@ -61,18 +72,31 @@ class Gateway:
         self._deadlines = Deadlines(settings.body_idle_s, settings.body_total_s, settings.append_timeout_s)
         self._doorkeeper = Doorkeeper(stores, keys, settings)
         self._load = Load(settings.requests_max)
-        self._streams = Streams(settings, stores.clock, stores.metrics)
+        claims: Claims | None = None
+        if stores.vault is not None and keys.claims is not None:
+            small = Bodies(settings, self._deadlines, self._load, bytes_max=BODY_BYTES_MAX)
+            claims = Claims(stores.vault, keys.claims, stores, self._doorkeeper, small, settings)
+        winners = Winners(claims)
+        self._streams = Streams(settings, stores.clock, stores.metrics, winners)
         recent, waits = Recent(settings, stores.clock, stores.metrics), Waits()
         self._recent, self._waits = recent, waits
         self._follower = Follower(stores, recent, waits, self._streams.deliver)
         self._is_started = False
         bodies = Bodies(settings, self._deadlines, self._load)
         subscriptions = Subscriptions(keys, settings, stores.clock)
-        wait_for = WaitFor(stores, waits, recent, subscriptions, settings)
+        wait_for = WaitFor(stores, waits, recent, subscriptions, settings, winners)
         collect = Collect(stores, self._doorkeeper, bodies, self._deadlines, wait_for, Tally(stores.metrics), settings)
         is_current = self._follower.is_current
         deliver = Deliver(stores, self._doorkeeper, subscriptions, self._streams, recent, waits, is_current, settings)
         server_side = ServerSide(stores, self._doorkeeper, bodies, subscriptions)
+        quotes = Quotes(stores, self._doorkeeper, bodies, recent, self._follower.until_current)
+        desk: CampaignDesk | None = None
+        if stores.campaigns is not None and stores.ledger is not None:
+            large = Bodies(settings, self._deadlines, self._load, bytes_max=DOCUMENT_BYTES_MAX)
+            suffix, chain_end = partial(secrets.token_hex, _SUFFIX_BYTES), partial(secrets.token_bytes, SEED_BYTES)
+            ports = stores.campaigns, stores.ledger
+            desk = CampaignDesk(*ports, self._doorkeeper, large, stores.clock, suffix, chain_end)
+        self._desk = desk
         health = Health(stores.events, self._why_not_ready)
         stores.metrics.gateway_ready.set_function(lambda: float(self._why_not_ready() is None))
         self._collect: Handler = collect.post
@@ -80,7 +104,10 @@ class Gateway:
             _EVENTS: {"POST": collect.post},
             "/v1/subscriptions": {"POST": server_side.subscribe},
             "/v1/shoppers/lookup": {"POST": server_side.look_up},
+            "/v1/quotes": {"POST": quotes.post},
             "/v1/experiences": {"GET": deliver.get},
+            **({} if claims is None else {"/v1/rewards/claims": {"POST": claims.post}}),
+            **({} if desk is None else {CAMPAIGNS: desk.methods}),
             "/health/live": _readable(health.live),
             "/health/ready": _readable(health.ready),
             "/openapi.json": _readable(_describe),
@@ -169,6 +196,8 @@ class Gateway:
     async def _route(self, scope: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
         path, method = scope["path"], scope["method"]
         methods = self._routes.get(path)
+        if methods is None and self._desk is not None:
+            methods = self._desk.at(scope)
         if methods is None:
             await self._elsewhere(scope, receive, send)
             return

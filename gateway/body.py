@@ -34,10 +34,12 @@ class Bodies:
         settings: the bounds.
         deadlines: cancels reads that take too long.
         load: says whether one more body may be held in memory.
+        bytes_max: bound of the size where it is not that of events.
     """
 
-    def __init__(self, settings: Settings, deadlines: Deadlines, load: Load) -> None:
-        self._bytes_max = settings.body_bytes_max
+    def __init__(self, settings: Settings, deadlines: Deadlines, load: Load, *, bytes_max: int | None = None) -> None:
+        self._bytes_max = bytes_max or settings.body_bytes_max
+        self._cure = "" if bytes_max else ": send fewer events at a time"
         self._digits = len(str(self._bytes_max))
         self._idle_s = settings.body_idle_s
         self._total_s = settings.body_total_s
@@ -159,7 +161,7 @@ class Bodies:
         return bytes(inflated)
 
     def _refused_size(self, *, closes: bool = False) -> Refusal:
-        detail = f"a request has at most {self._bytes_max} bytes after inflating: send fewer events at a time"
+        detail = f"a request has at most {self._bytes_max} bytes after inflating{self._cure}"
         return Refusal("body_too_large", detail, closes=closes)
 
     def _timeout(self) -> Refusal:

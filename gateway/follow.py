@@ -22,6 +22,7 @@ from gateway.wire import Delivery
 _log = logging.getLogger("hotbasket.gateway")
 _PAUSE_S: Final = 0.2
 _SAYS_WITHIN_S: Final = 2.0
+_LOOKS_EVERY_S: Final = 0.005
 
 
 class _Partition:
@@ -69,12 +70,35 @@ class Follower:
 
     async def is_current(self, number: int) -> bool:
         """Tells whether all that the log holds of a partition now was followed; False while the log does not say."""
-        part = self._partitions.get(number)
+        end = await self._end(number)
+        return end is not None and self._has_followed(number, end)
+
+    async def until_current(self, number: int, limit_s: float) -> bool:
+        """Waits until all that the log holds of a partition now was followed.
+
+        Returns:
+            False if the limit came first, or the log does not say.
+        """
+        end = await self._end(number)
+        if end is None:
+            return False
+        clock = self._stores.clock
+        until_s = clock.monotonic_s() + limit_s
+        while not self._has_followed(number, end):
+            if clock.monotonic_s() >= until_s:
+                return False
+            await asyncio.sleep(_LOOKS_EVERY_S)
+        return True
+
+    async def _end(self, number: int) -> int | None:
         try:
             async with asyncio.timeout(_SAYS_WITHIN_S):
-                end = await self._stores.experiences.end(number)
+                return await self._stores.experiences.end(number)
         except (PortError, TimeoutError):
-            return False
+            return None
+
+    def _has_followed(self, number: int, end: int) -> bool:
+        part = self._partitions.get(number)
         return part is not None and part.offset >= end
 
     async def _run(self) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from domain.campaigns import Definition
 from domain.events import OutsideEvent
 from domain.experiences import Kind
+from gateway.openapi_campaigns import campaign_paths, campaign_schemas
+from gateway.openapi_parts import REF, SECRET, WITH_BODY, Json, body_of, header, object_of, operation, query
+from gateway.openapi_quotes import promise, quote_paths, quote_schemas
 from gateway.scripts import scripts
 
-Json = dict[str, Any]
-
-_REF: Final = "#/components/schemas/{name}"
 _WRITE: Final[list[Json]] = [{"secretKey": []}, {"writeKey": []}, {"writeKeyInQuery": []}]
-_SECRET: Final[list[Json]] = [{"secretKey": []}]
 _OPEN: Final[list[Json]] = [{}]
 _SHARED: Final = {
     400: "The request's content is at fault; `path` says where.",
@@ -25,12 +25,13 @@ _SHARED: Final = {
     404: "There is nothing here.",
     405: "This method does nothing here; `Allow` names those that do.",
     408: "The body came too slowly.",
+    409: "Not as things stand: it was done before, or was changed meanwhile; `detail` says which.",
+    410: "The right to it was withdrawn.",
     413: "The body is too large.",
     415: "The body is neither application/json nor text/plain in UTF-8, or compressed with something other than gzip.",
     429: "Too much from this key at once; send again after `Retry-After` seconds.",
     503: "Not now; send again after `Retry-After` seconds. Nothing was acknowledged.",
 }
-_WITH_BODY: Final = (400, 401, 403, 405, 408, 413, 415, 503)
 
 
 @cache
@@ -50,6 +51,9 @@ def document() -> bytes:
                 "/v1/experiences": {"get": _deliver()},
                 "/v1/subscriptions": {"post": _subscribe()},
                 "/v1/shoppers/lookup": {"post": _look_up()},
+                **quote_paths(),
+                "/v1/rewards/claims": {"post": _claim()},
+                **campaign_paths(),
                 "/health/live": {"get": _health("The process answers.", 200, 405)},
                 "/health/ready": {"get": _health("Events are taken and experiences delivered.", 200, 405, 503)},
                 "/openapi.json": {"get": _read("This document.", "application/json")},
@@ -63,29 +67,29 @@ def document() -> bytes:
 def _collect() -> Json:
     body = {
         "anyOf": [
-            {"$ref": _REF.format(name="Event")},
-            {"$ref": _REF.format(name="Batch")},
+            {"$ref": REF.format(name="Event")},
+            {"$ref": REF.format(name="Batch")},
             {"description": "A Segment message or batch, or a GA4 payload.", "type": "object"},
         ]
     }
-    return _operation(
+    return operation(
         "collectEvents",
         "Post one event or a batch",
         "`stored` is durable. What is unanswered or `retry` is sent again under the same `event_id`.",
         _WRITE,
         {200: ("What became of each sent event, in order.", "Results")},
-        (*_WITH_BODY, 429),
+        (*WITH_BODY, 429),
         parameters=[
-            _header("Prefer", "`wait=S`: answer when these events are processed, or after S seconds (at most 2)."),
-            _header("X-Hotbasket-Subscription", "With the write key: whose experiences may be in the answer."),
-            _header("Content-Encoding", "`gzip` or none.", {"type": "string", "enum": ["gzip", "identity"]}),
+            header("Prefer", "`wait=S`: answer when these events are processed, or after S seconds (at most 2)."),
+            header("X-Hotbasket-Subscription", "With the write key: whose experiences may be in the answer."),
+            header("Content-Encoding", "`gzip` or none.", {"type": "string", "enum": ["gzip", "identity"]}),
         ],
-        requestBody=_body(body, "application/json", "text/plain"),
+        requestBody=body_of(body, "application/json", "text/plain"),
     )
 
 
 def _deliver() -> Json:
-    operation = _operation(
+    described = operation(
         "listen",
         "Listen to one shopper's experiences",
         "Server-sent events: `experience` (data: Experience), `withdrawn` (data: Withdrawal), `expired` when the "
@@ -94,85 +98,71 @@ def _deliver() -> Json:
         {},
         (401, 403, 405, 429, 503),
         parameters=[
-            _query("subscription", "A token of `POST /v1/subscriptions`.", required=True),
-            _query("after", "The `id` of the last event that was received; `Last-Event-ID` is stronger."),
-            _header("Last-Event-ID", "As browsers send it when they connect again."),
+            query("subscription", "A token of `POST /v1/subscriptions`.", required=True),
+            query("after", "The `id` of the last event that was received; `Last-Event-ID` is stronger."),
+            header("Last-Event-ID", "As browsers send it when they connect again."),
         ],
     )
     stream = {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-    operation["responses"] = {"200": stream, **operation["responses"]}
-    return operation
+    described["responses"] = {"200": stream, **described["responses"]}
+    return described
 
 
 def _subscribe() -> Json:
-    return _operation(
+    return operation(
         "subscribe",
         "Fetch a token for a shopper's page",
         "Called by the retailer's server; the token is reusable until it expires.",
-        _SECRET,
+        SECRET,
         {200: ("The token.", "Subscription")},
-        _WITH_BODY,
-        requestBody=_body({"$ref": _REF.format(name="ShopperNamed")}, "application/json", "text/plain"),
+        WITH_BODY,
+        requestBody=body_of({"$ref": REF.format(name="ShopperNamed")}, "application/json", "text/plain"),
     )
 
 
 def _look_up() -> Json:
-    return _operation(
+    return operation(
         "lookUp",
         "See what is known of a shopper, and why it was decided so",
         "At most one checkpoint old; `as_of` says when.",
-        _SECRET,
+        SECRET,
         {200: ("State, position in the tree, reasons.", "Lookup")},
-        (*_WITH_BODY, 404),
-        requestBody=_body({"$ref": _REF.format(name="ShopperNamed")}, "application/json", "text/plain"),
+        (*WITH_BODY, 404),
+        requestBody=body_of({"$ref": REF.format(name="ShopperNamed")}, "application/json", "text/plain"),
+    )
+
+
+def _claim() -> Json:
+    return operation(
+        "claimReward",
+        "Leave an e-mail address for a reward that was won",
+        "`claim` is the token that came with the experience; it counts once. The address goes to a vault apart and is "
+        "never shown again. `404` where this installation has no vault.",
+        _WRITE,
+        {200: ("The address is kept.", "Claimed")},
+        (*WITH_BODY, 404, 409, 410, 429),
+        requestBody=body_of({"$ref": REF.format(name="Claim")}, "application/json", "text/plain"),
     )
 
 
 def _health(summary: str, *statuses: int) -> Json:
     name = "live" if 503 not in statuses else "ready"
     errors = tuple(status for status in statuses if status != 200)
-    return _operation(name, summary, summary, _OPEN, {200: (summary, "Health")}, errors)
+    return operation(name, summary, summary, _OPEN, {200: (summary, "Health")}, errors)
 
 
 def _read(summary: str, content_type: str) -> Json:
-    operation = _operation(summary.rpartition(" ")[2].strip("."), summary, summary, _OPEN, {}, (405,))
+    described = operation(summary.rpartition(" ")[2].strip("."), summary, summary, _OPEN, {}, (405,))
     schema = {"type": "object"} if content_type == "application/json" else {"type": "string"}
     found = {"description": summary, "content": {content_type: {"schema": schema}}}
-    operation["responses"] = {"200": found, **operation["responses"]}
+    described["responses"] = {"200": found, **described["responses"]}
     if content_type != "application/json":
-        operation["responses"]["304"] = {"description": "The browser has it already."}
-    return operation
-
-
-def _operation(
-    name: str,
-    summary: str,
-    description: str,
-    security: list[Json],
-    answers: dict[int, tuple[str, str]],
-    errors: tuple[int, ...],
-    **more: Any,
-) -> Json:
-    responses: Json = {
-        str(status): {
-            "description": what,
-            "content": {"application/json": {"schema": {"$ref": _REF.format(name=schema)}}},
-        }
-        for status, (what, schema) in answers.items()
-    }
-    responses |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in errors}
-    return {
-        "operationId": name,
-        "summary": summary,
-        "description": description,
-        "security": security,
-        "responses": responses,
-        **more,
-    }
+        described["responses"]["304"] = {"description": "The browser has it already."}
+    return described
 
 
 def _responses() -> Json:
-    error = {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}}
+    error = {"application/json": {"schema": {"$ref": REF.format(name="Error")}}}
     shared: Json = {str(status): {"description": what, "content": error} for status, what in _SHARED.items()}
     seconds = {"description": "Seconds to wait.", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
     for status in ("429", "503"):
@@ -183,28 +173,37 @@ def _responses() -> Json:
 
 
 def _schemas() -> Json:
-    (event, _), components = msgspec.json.schema_components([OutsideEvent, Kind], ref_template=_REF)
+    (event, _, _), components = msgspec.json.schema_components([OutsideEvent, Kind, Definition], ref_template=REF)
     text, moment = {"type": "string"}, {"type": "string", "format": "date-time"}
     shopper_id = {"type": "string", "minLength": 1, "maxLength": 128}
-    batch = {"events": {"type": "array", "minItems": 1, "items": {"$ref": _REF.format(name="Event")}}}
+    batch = {"events": {"type": "array", "minItems": 1, "items": {"$ref": REF.format(name="Event")}}}
     status = {"type": "string", "enum": ["stored", "rejected", "dropped", "retry"]}
     event_id = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
     result = {"event_id": event_id, "status": status, "reason": text, "path": text}
-    results = {"type": "array", "minItems": 1, "items": {"$ref": _REF.format(name="Result")}}
-    experiences = {"type": "array", "items": {"$ref": _REF.format(name="Experience")}}
+    results = {"type": "array", "minItems": 1, "items": {"$ref": REF.format(name="Result")}}
+    experiences = {"type": "array", "items": {"$ref": REF.format(name="Experience")}}
+    faults = {"type": "array", "items": {"$ref": REF.format(name="Fault")}}
     return {
         **components,
         "Event": event,
-        "Batch": _object(batch | {"sent_at": moment}, "events", closed=True),
-        "Result": _object(result, "event_id", "status", closed=True),
-        "Results": _object({"results": results, "experiences": experiences}, "results", closed=True),
+        "Batch": object_of(batch | {"sent_at": moment}, "events", closed=True),
+        "Result": object_of(result, "event_id", "status", closed=True),
+        "Results": object_of({"results": results, "experiences": experiences}, "results", closed=True),
         "Experience": _experience(),
-        "Withdrawal": _object({"experience_id": text, "slot": text}, "experience_id", "slot", closed=True),
-        "ShopperNamed": _object({"shopper_id": shopper_id}, "shopper_id", closed=True),
-        "Subscription": _object({"subscription": text, "expires_at": moment}, "subscription", "expires_at"),
+        "Withdrawal": object_of({"experience_id": text, "slot": text}, "experience_id", "slot", closed=True),
+        "ShopperNamed": object_of({"shopper_id": shopper_id}, "shopper_id", closed=True),
+        "Subscription": object_of({"subscription": text, "expires_at": moment}, "subscription", "expires_at"),
         "Lookup": _lookup(),
-        "Health": _object({"status": text}, "status"),
-        "Error": _object({"error": text, "detail": text, "path": text, "results": results}, "error", "detail"),
+        **quote_schemas(),
+        "Claim": object_of(
+            {"claim": text, "email": {"type": "string", "maxLength": 254}}, "claim", "email", closed=True
+        ),
+        "Claimed": object_of({"status": {"type": "string", "enum": ["stored"]}}, "status", closed=True),
+        "Health": object_of({"status": text}, "status"),
+        **campaign_schemas(components["Definition"]),
+        "Error": object_of(
+            {"error": text, "detail": text, "path": text, "results": results, "faults": faults}, "error", "detail"
+        ),
     }
 
 
@@ -221,7 +220,7 @@ def _experience() -> Json:
         "node_id": text,
         "content": {"type": "object"},
     }
-    return _object({**fields, "campaign_id": text}, *fields, closed=True)
+    return object_of({**fields, "campaign_id": text}, *fields, closed=True)
 
 
 def _lookup() -> Json:
@@ -232,10 +231,12 @@ def _lookup() -> Json:
         "basket": nested,
         "session": nested,
         "tree": nested,
+        "promises": {"type": "array", "items": promise()},
         "decisions": listed,
         "considered": listed,
+        "lost": listed,
     }
-    return _object(required, *required)
+    return object_of(required, *required)
 
 
 def _security() -> Json:
@@ -245,24 +246,6 @@ def _security() -> Json:
         "writeKey": {**basic, "description": "The write key as user, no password; posts events alone."},
         "writeKeyInQuery": {"type": "apiKey", "in": "query", "name": "write_key"},
     }
-
-
-def _object(properties: Json, *required: str, closed: bool = False) -> Json:
-    schema: Json = {"type": "object", "properties": properties, "required": list(required)}
-    return {**schema, "additionalProperties": False} if closed else schema
-
-
-def _body(schema: Json, *content_types: str) -> Json:
-    return {"required": True, "content": {name: {"schema": schema} for name in content_types}}
-
-
-def _header(name: str, description: str, schema: Json | None = None) -> Json:
-    return {"name": name, "in": "header", "description": description, "schema": schema or {"type": "string"}}
-
-
-def _query(name: str, description: str, *, required: bool = False) -> Json:
-    schema = {"type": "string"}
-    return {"name": name, "in": "query", "description": description, "required": required, "schema": schema}
 
 
 def _script_type(path: str) -> str:

@@ -1,7 +1,7 @@
 """What shoppers' pages were told lately: bounded memory that answers waiting requests and bridges resumes.
 
 Between the follower of the experience log and the routes. A snapshot is as old as the last checkpoint; this memory
-holds what came since, so that both together know every slot's latest state.
+holds what came since, so that both together know every slot's latest state and every open promise.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from adapters.settings import Settings
-from domain.ids import Position, ShopperKey
+from domain.ids import BEGINNING, Position, ShopperKey, bucket
 from domain.ports.clock import Clock
+from domain.quotes import concerns_promises, open_promises
 from domain.records import Decided
+from domain.reservations import Reservation
 from domain.shopper import Shopper
 from gateway.wire import Delivery, Place, deliveries_of
 from monitoring.metrics import GatewayMetrics
@@ -28,14 +30,16 @@ class Page:
         slots: latest delivery of each slot.
         triggered: by event id, what the event brought.
         closed: experiences that were dismissed or withdrawn, and by the event at which position.
+        promised: what made, renewed or ended promises, in the log's order.
     """
 
-    __slots__ = ("closed", "slots", "triggered")
+    __slots__ = ("closed", "promised", "slots", "triggered")
 
     def __init__(self) -> None:
         self.slots: dict[str, Delivery] = {}
         self.triggered: dict[UUID, list[Delivery]] = {}
         self.closed: dict[str, Position] = {}
+        self.promised: deque[Decided] = deque()
 
 
 class _Kept(NamedTuple):
@@ -62,12 +66,14 @@ class Recent:
         self._evicted = metrics.recent_evicted
         self._pages: dict[ShopperKey, Page] = {}
         self._kept: deque[_Kept] = deque()
+        self._forgotten: dict[int, Position] = {}
         self.size = 0
 
     def add(self, decided: Decided) -> list[Delivery]:
         """Remembers what an event did and gives what its shopper's page is told, in order."""
         told = deliveries_of(decided)
-        size = len(told) + len(decided.dismissals)
+        promises = concerns_promises(decided)
+        size = len(told) + len(decided.dismissals) + promises
         now_s = self._clock.monotonic_s()
         if size:
             page = self._pages.setdefault(ShopperKey(decided.retailer_id, decided.shopper), Page())
@@ -79,6 +85,8 @@ class Recent:
                 page.closed[experience_id] = decided.position
             if told:
                 page.triggered[decided.trigger_event_id] = told
+            if promises:
+                page.promised.append(decided)
             self._kept.append(_Kept(now_s + self._kept_s, decided, size))
             self.size += size
         self._shrink(now_s)
@@ -87,6 +95,13 @@ class Recent:
     def page(self, key: ShopperKey) -> Page | None:
         """Gives what a shopper's page was told lately, None if nothing."""
         return self._pages.get(key)
+
+    def forgotten(self, shopper: str) -> Position:
+        """Gives up to where promises of the shoppers of this one's bucket may be missing here.
+
+        What a snapshot saved behind this position lacks is all in memory.
+        """
+        return self._forgotten.get(bucket(shopper), BEGINNING)
 
     def triggered(self, key: ShopperKey, event_ids: Iterable[UUID], now_ms: int) -> list[Delivery]:
         """Gives the experiences that these events of a shopper brought and that may be shown, in order.
@@ -127,8 +142,21 @@ class Recent:
         told = page.triggered.get(decided.trigger_event_id)
         if told is not None and told[0].place[0] == decided.position:
             del page.triggered[decided.trigger_event_id]
-        if not (page.slots or page.closed or page.triggered):
+        if page.promised and page.promised[0] is decided:
+            page.promised.popleft()
+            self._forgotten[bucket(decided.shopper)] = decided.position
+        if not (page.slots or page.closed or page.triggered or page.promised):
             del self._pages[key]
+
+
+def reservations_of(state: Shopper | None, page: Page | None) -> tuple[Reservation, ...]:
+    """Gives the open promises of a shopper: the snapshot's and those made since, without those that ended since.
+
+    Args:
+        state: from the shopper's snapshot, if there is one.
+        page: what this gateway remembers, looked up after the snapshot was read.
+    """
+    return open_promises(state, page.promised if page is not None else ())
 
 
 def catch_up(

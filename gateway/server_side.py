@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from domain.campaigns import Definition
 from domain.errors import PortError
 from domain.ids import ShopperHash, ShopperKey
-from domain.lookup import view
+from domain.lookup import Beside, view
 from domain.shopper import Shopper, decode
 from domain.timestamps import rfc3339
 from domain.tree import Tree, TreeUnreadable
@@ -28,7 +30,7 @@ class ServerSide:
     """Answers a retailer's server.
 
     Args:
-        stores: snapshots and trees for the lookup.
+        stores: snapshots, trees and campaigns for the lookup.
         doorkeeper: asks for the secret key.
         bodies: reads bodies.
         subscriptions: issues tokens.
@@ -57,10 +59,17 @@ class ServerSide:
                 raise Refusal("unknown_shopper", "no event of this shopper has reached a checkpoint yet")
             state = decode(payload)
             tree = await self._tree(state)
+            beside = Beside(self._campaigns(key.retailer_id), access.door.catalogue)
         except (PortError, msgspec.MsgspecError):
             detail = "the shopper's state can't be read now"
             raise Refusal("store_unavailable", detail, retry_after_s=_RETRY_AFTER_S) from None
-        await answer_json(send, 200, _encode(view(state, tree)), cors)
+        await answer_json(send, 200, _encode(view(state, tree, beside)), cors)
+
+    def _campaigns(self, retailer_id: str) -> Mapping[str, Definition]:
+        if self._stores.campaigns is None:
+            return {}
+        campaigns = self._stores.campaigns.current().campaigns.get(retailer_id, ())
+        return {campaign.campaign_id: campaign.definition for campaign in campaigns}
 
     async def _tree(self, state: Shopper) -> Tree | None:
         """Gives the tree in which the shopper stands, while it is kept."""

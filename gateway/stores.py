@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from adapters.vault_keys import ClaimKeys
+from domain.ports.budget_ledger import BudgetLedger
+from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.experience_log import ExperienceLog
 from domain.ports.retailers import Retailers
+from domain.ports.reward_vault import RewardVault
 from domain.ports.snapshot_store import SnapshotStore
 from domain.ports.tree_store import TreeStore
 from monitoring.metrics import GatewayMetrics
@@ -20,10 +24,12 @@ class Keys(NamedTuple):
     Attributes:
         subscription: signs subscription tokens, 32 bytes at least; shared by all gateways.
         shopper_key: gives the key under which a retailer's shopper ids are hashed, by retailer id.
+        claims: sign claim tokens; None where there is no vault.
     """
 
     subscription: bytes
     shopper_key: Callable[[str], bytes]
+    claims: ClaimKeys | None = None
 
 
 class Stores(NamedTuple):
@@ -34,6 +40,8 @@ class Stores(NamedTuple):
         experiences: what workers decided; only followed here.
         snapshots, trees: for resumes and lookups; a gateway works without them.
         retailers: who may do what.
+        vault: where winners' e-mail addresses go; None = this installation pays no rewards.
+        campaigns, ledger: what marketing people run, and what is left of its budgets; None = no route leads there.
     """
 
     events: EventLog
@@ -43,3 +51,6 @@ class Stores(NamedTuple):
     retailers: Retailers
     clock: Clock
     metrics: GatewayMetrics
+    vault: RewardVault | None = None
+    campaigns: Campaigns | None = None
+    ledger: BudgetLedger | None = None

@@ -11,6 +11,7 @@ from adapters.settings import Settings
 from domain.ids import ShopperKey
 from domain.ports.clock import Clock
 from gateway.answers import Refusal
+from gateway.winners import Winners
 from gateway.wire import Delivery
 from monitoring.metrics import GatewayMetrics
 
@@ -94,12 +95,14 @@ class Streams:
         settings: the bounds.
         clock: tells which experiences have expired.
         metrics: counts streams and what is put on them.
+        winners: adds claims to what was won.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: GatewayMetrics) -> None:
+    def __init__(self, settings: Settings, clock: Clock, metrics: GatewayMetrics, winners: Winners) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._winners = winners
         self._by_shopper: dict[ShopperKey, list[Stream]] = {}
         self._of_retailer: dict[str, int] = {}
         self._open = 0
@@ -161,6 +164,7 @@ class Streams:
     def written(self, deliveries: Sequence[Delivery]) -> bytes:
         """Gives the frames of what may still be shown, and counts it as delivered."""
         now_ms = self._clock.now_ms()
+        self._winners.attach(deliveries)
         frames = []
         for delivery in deliveries:
             if delivery.is_over(now_ms):

@@ -18,6 +18,7 @@ from gateway.recent import Recent
 from gateway.stores import Stores
 from gateway.subscriptions import Subscriptions
 from gateway.waits import Waits, read_prefer
+from gateway.winners import Winners
 
 Experiences: TypeAlias = list[msgspec.Raw] | None
 
@@ -31,16 +32,24 @@ class WaitFor:
         recent: what they brought.
         subscriptions: reads the token that says whose experiences are wanted.
         settings: the bounds.
+        winners: adds claims to what was won.
     """
 
     def __init__(
-        self, stores: Stores, waits: Waits, recent: Recent, subscriptions: Subscriptions, settings: Settings
+        self,
+        stores: Stores,
+        waits: Waits,
+        recent: Recent,
+        subscriptions: Subscriptions,
+        settings: Settings,
+        winners: Winners,
     ) -> None:
         self._clock = stores.clock
         self._refused = stores.metrics.waits_refused
         self._waits = waits
         self._recent = recent
         self._subscriptions = subscriptions
+        self._winners = winners
         self._wait_max_s = settings.wait_max_s
         self._waits_max = settings.waits_max
 
@@ -74,13 +83,15 @@ class WaitFor:
                 return None
             keys = {key: None}
         now_ms = self._clock.now_ms()
-        return [
-            msgspec.Raw(delivery.json)
+        found = [
+            delivery
             for key in keys
             for delivery in self._recent.triggered(
                 key, (record.event.event_id for record in records if record.key == key), now_ms
             )
         ]
+        self._winners.attach(found)
+        return [msgspec.Raw(delivery.json) for delivery in found]
 
     def _key_of_token(self, headers: RequestHeaders, access: Access) -> ShopperKey | None:
         """Gives whose experiences may be seen; a token that is bad never refuses events."""

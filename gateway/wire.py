@@ -30,6 +30,7 @@ class Delivery:
         experience_id: which experience.
         experience: None = it is withdrawn.
         received_at_ms: when the gateway took the event behind it; 0 = not known any more.
+        claim: with which the page claims what was won; put there before it is written, and kept nowhere else.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Delivery:
         self.experience_id = experience_id
         self.experience = experience
         self.received_at_ms = received_at_ms
+        self.claim: str | None = None
 
     def is_over(self, now_ms: int) -> bool:
         """Tells whether this is an experience that has expired by now."""
@@ -56,7 +58,7 @@ class Delivery:
     def json(self) -> bytes:
         """The JSON that the page gets; made once for all streams and answers."""
         if self.experience is not None:
-            return experience_json(self.experience)
+            return experience_json(self.experience, self.claim)
         return _encode({"experience_id": self.experience_id, "slot": self.slot})
 
     @cached_property
@@ -67,8 +69,13 @@ class Delivery:
         return b"id: %d-%d-%d\nevent: %b\ndata: %b\n\n" % (epoch, offset, number, name, self.json)
 
 
-def experience_json(experience: Experience) -> bytes:
-    """Gives the JSON of an experience; moments are RFC 3339 in UTC with milliseconds."""
+def experience_json(experience: Experience, claim: str | None = None) -> bytes:
+    """Gives the JSON of an experience; moments are RFC 3339 in UTC with milliseconds.
+
+    Args:
+        experience: as it was decided.
+        claim: to be sent in its content; None = there is nothing to claim.
+    """
     fields: dict[str, object] = {
         "experience_id": experience.experience_id,
         "kind": experience.kind,
@@ -81,7 +88,7 @@ def experience_json(experience: Experience) -> bytes:
     }
     if experience.campaign_id is not None:
         fields["campaign_id"] = experience.campaign_id
-    fields["content"] = experience.content
+    fields["content"] = experience.content if claim is None else {**experience.content, "claim": claim}
     return _encode(fields)
 
 

@@ -107,6 +107,36 @@ class WorkerMetrics:
         )
 
 
+class CampaignMetrics:
+    """What the worker feeds of campaigns; which campaign it was, their page and the warehouse say, never a label."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.held_out = Counter(
+            "hotbasket_held_out_experiences",
+            "Experiences kept from shoppers who are held out, by kind",
+            ["kind"],
+            registry=registry,
+        )
+        self.campaigns_lost = Counter(
+            "hotbasket_campaigns_lost",
+            "Campaigns that a node proposed and that lost, by reason; the first few of each event",
+            ["reason"],
+            registry=registry,
+        )
+        self.clamped = Counter(
+            "hotbasket_clamped_experiences",
+            "Experiences whose generosity lay outside their campaign's bounds",
+            registry=registry,
+        )
+        self.reserved_minor = Counter(
+            "hotbasket_reserved_minor_units", "Promised against budgets, in minor units of money", registry=registry
+        )
+        self.reservations = Counter("hotbasket_reservations", "Promises made against budgets", registry=registry)
+        self.settlements = Counter(
+            "hotbasket_settlements", "Promises redeemed, given back or over, by cause", ["cause"], registry=registry
+        )
+
+
 class OwnershipMetrics:
     """What the worker feeds of the partitions that it owns."""
 
@@ -240,6 +270,7 @@ class BatchMetrics:
 _PARTS = (
     GatewayMetrics,
     WorkerMetrics,
+    CampaignMetrics,
     OwnershipMetrics,
     LogMetrics,
     KafkaMetrics,
@@ -252,6 +283,7 @@ _PARTS = (
 class Metrics(
     GatewayMetrics,
     WorkerMetrics,
+    CampaignMetrics,
     OwnershipMetrics,
     LogMetrics,
     KafkaMetrics,

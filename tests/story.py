@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.arbitration import Market
 from domain.decide import adopt, decide
 from domain.events import AnyEvent
 from domain.experiences import Experience
@@ -80,10 +81,11 @@ class Story:
 
 
 class TreeStory(Story):
-    """A shopper in a tree: every event is applied and decided."""
+    """A shopper in a tree: every event is applied and decided, with a market campaigns are asked."""
 
-    def __init__(self, tree: dict[str, Any], generation: int = 1) -> None:
+    def __init__(self, tree: dict[str, Any], generation: int = 1, market: Market | None = None) -> None:
         super().__init__()
+        self.market = market
         self.plant(tree, generation)
 
     def plant(self, tree: dict[str, Any], generation: int) -> None:
@@ -101,7 +103,9 @@ class TreeStory(Story):
         self.decided = None
         self.state = self.applied.state
         if not self.applied.repeat:
-            self.state, self.decided = decide(self.applied, told, self.tree, token=0)
+            self.state, self.decided = decide(self.applied, told, self.tree, token=0, market=self.market)
+            if self.decided is not None and self.market is not None:
+                self.market.purse.take(self.decided)
             # The next owner of the partition reaches the same state from the log, without a tree.
             adopted = self.applied.state if self.decided is None else adopt(self.applied.state, self.decided)
             assert self.state == adopted

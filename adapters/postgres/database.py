@@ -12,13 +12,14 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
-from adapters.postgres.faults import CannotConnect, connection_fault, port_error, silent_fault
+from adapters.postgres.faults import CONTROL_PLANE, CannotConnect, connection_fault, port_error, silent_fault
 from adapters.settings import Settings
 from domain.errors import Refused
 
@@ -35,13 +36,47 @@ _GRACE_S = 0.5
 """Beyond the server's own limit of a statement, before we cut the connection: its answer says more than our cut."""
 
 
+class Access(NamedTuple):
+    """Where a database is, and as whom to go there.
+
+    Attributes:
+        variable: how the settings that say so begin.
+        url: `postgresql://host:port/database`; empty = nowhere.
+        user, password: of the role.
+        ca_file: PEM file that signs the server's certificate; empty = no TLS.
+        timeout_s: seconds for connecting, and for one statement.
+    """
+
+    variable: str
+    url: str
+    user: str
+    password: SecretStr
+    ca_file: str
+    timeout_s: float
+
+
+def control_plane(settings: Settings) -> Access:
+    """Gives the way to the control plane's database."""
+    return Access(
+        variable=CONTROL_PLANE,
+        url=settings.postgres,
+        user=settings.postgres_user,
+        password=settings.postgres_password,
+        ca_file=settings.postgres_ca_file,
+        timeout_s=settings.postgres_timeout_s,
+    )
+
+
 class Session:
     """One connection; any error leaves it unusable: close it, which undoes an open transaction."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Row], address: str, statement_s: float) -> None:
+    def __init__(
+        self, connection: psycopg.AsyncConnection[Row], address: str, statement_s: float, variable: str
+    ) -> None:
         """Takes an open connection in autocommit mode."""
         self._connection = connection
         self._address = address
+        self._variable = variable
         self._answer_s = statement_s + _GRACE_S
         self._is_cut = False
 
@@ -127,7 +162,7 @@ class Session:
             yield
         except psycopg.Error as error:
             cut_after_s = self._answer_s if self._is_cut else None
-            raise port_error(error, self._address, cut_after_s=cut_after_s) from error
+            raise port_error(error, self._address, cut_after_s=cut_after_s, variable=self._variable) from error
         except UnicodeEncodeError as error:
             raise Refused(f"a text can't be stored ({error.reason}): remove what is no Unicode") from error
         finally:
@@ -135,18 +170,19 @@ class Session:
 
 
 class Database:
-    """How to reach the control plane's database; nothing is connected before it is asked for."""
+    """How to reach one database; nothing is connected before it is asked for."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Takes the settings.
+    def __init__(self, where: Settings | Access) -> None:
+        """Takes where it is; settings say where the control plane's is.
 
         Raises:
-            Refused: there is no address in them.
+            Refused: there is no address.
         """
-        if not settings.postgres:
-            raise Refused("HOTBASKET_POSTGRES is empty: write postgresql://host:port/database")
-        parts = urlsplit(settings.postgres)
-        self._settings = settings
+        access = where if isinstance(where, Access) else control_plane(where)
+        if not access.url:
+            raise Refused(f"{access.variable} is empty: write postgresql://host:port/database")
+        parts = urlsplit(access.url)
+        self._access = access
         self._host, self._port = parts.hostname or "", parts.port or 5_432
         self.database = parts.path.removeprefix("/")
         self.server = f"{self._host}:{self._port}"
@@ -174,40 +210,37 @@ class Database:
         """Opens a connection, to be closed by who asked for it.
 
         Raises:
-            CannotConnect: there is none, in `postgres_timeout_s` at most.
+            CannotConnect: there is none, in the access's `timeout_s` at most.
         """
-        statement_s = statement_s or self._settings.postgres_timeout_s
-        timeout_s = self._settings.postgres_timeout_s
-        secrets = (self._settings.postgres_password.get_secret_value(),)
+        timeout_s, variable = self._access.timeout_s, self._access.variable
+        statement_s = statement_s or timeout_s
+        secrets = (self._access.password.get_secret_value(),)
         try:
             async with asyncio.timeout(timeout_s):
                 connection = await psycopg.AsyncConnection.connect(
                     autocommit=True, prepare_threshold=None, conninfo=self._conninfo(statement_s)
                 )
         except TimeoutError:
-            raise CannotConnect(self.address, silent_fault(timeout_s)) from None
+            raise CannotConnect(self.address, silent_fault(timeout_s, variable)) from None
         except psycopg.Error as error:
             # Not chained: the driver's error holds the password.
-            raise CannotConnect(self.address, connection_fault(error, secrets, timeout_s=timeout_s)) from None
-        return Session(connection, self.address, statement_s)
+            fault = connection_fault(error, secrets, timeout_s=timeout_s, variable=variable)
+            raise CannotConnect(self.address, fault) from None
+        return Session(connection, self.address, statement_s, variable)
 
     def _conninfo(self, statement_s: float) -> str:
-        settings = self._settings
-        timeout_ms = max(1, round(settings.postgres_timeout_s * 1_000))
-        tls = (
-            {"sslmode": "verify-full", "sslrootcert": settings.postgres_ca_file}
-            if settings.postgres_ca_file
-            else {"sslmode": "disable"}
-        )
+        access = self._access
+        timeout_ms = max(1, round(access.timeout_s * 1_000))
+        tls = {"sslmode": "verify-full", "sslrootcert": access.ca_file} if access.ca_file else {"sslmode": "disable"}
         return make_conninfo(
             host=self._host,
             port=self._port,
             dbname=self.database,
-            user=settings.postgres_user,
-            password=settings.postgres_password.get_secret_value(),
+            user=access.user,
+            password=access.password.get_secret_value(),
             application_name="hotbasket",
             client_encoding="utf8",
-            connect_timeout=max(2, round(settings.postgres_timeout_s)),
+            connect_timeout=max(2, round(access.timeout_s)),
             gssencmode="disable",
             keepalives_idle=5,
             keepalives_interval=1,

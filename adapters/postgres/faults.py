@@ -14,6 +14,9 @@ from psycopg import errors
 
 from domain.errors import PortError, Refused
 
+CONTROL_PLANE = "HOTBASKET_POSTGRES"
+"""How the settings of the control plane's database begin; cures name what to correct."""
+
 Stage = Literal["server", "tls", "password", "database"]
 STAGES: tuple[Stage, ...] = ("server", "tls", "password", "database")
 """What has to go well to be connected, in order: a fault at one of them means that those before it were passed."""
@@ -21,15 +24,15 @@ STAGES: tuple[Stage, ...] = ("server", "tls", "password", "database")
 _BUSY = ("too many", "remaining connection slots", "starting up", "shutting down", "not yet accepting", "in recovery")
 _TLS = ("SSL", "certificate")
 _PLAIN = "no encryption"
-_PLAIN_CURE = "set HOTBASKET_POSTGRES_CA_FILE to connect with TLS, or let this machine in by the server's pg_hba.conf"
+_PLAIN_CURE = "set {variable}_CA_FILE to connect with TLS, or let this machine in by the server's pg_hba.conf"
 _PASSWORD = ("password authentication failed", "authentication failed", "no password supplied", "pg_hba.conf", "role ")
 _DATABASE = ("does not exist", "permission denied for database", "not currently accepting connections")
 _CURES: dict[Stage, str] = {
-    "server": "start it, or correct HOTBASKET_POSTGRES; see whether a firewall lets this machine through",
-    "tls": "HOTBASKET_POSTGRES_CA_FILE must name the PEM file that signs this server's certificate, made for this host"
+    "server": "start it, or correct {variable}; see whether a firewall lets this machine through",
+    "tls": "{variable}_CA_FILE must name the PEM file that signs this server's certificate, made for this host"
     " name; it must be empty where the server speaks no TLS",
-    "password": "correct HOTBASKET_POSTGRES_USER and HOTBASKET_POSTGRES_PASSWORD, or the server's pg_hba.conf",
-    "database": "make it (createdb) and give this role the right to connect, or correct HOTBASKET_POSTGRES",
+    "password": "correct {variable}_USER and {variable}_PASSWORD, or the server's pg_hba.conf",
+    "database": "make it (createdb) and give this role the right to connect, or correct {variable}",
 }
 
 
@@ -69,77 +72,82 @@ class Taken(PortError):
         self.constraint = constraint
 
 
-def connection_fault(error: psycopg.Error, secrets: Sequence[str], *, timeout_s: float) -> Fault:
+def connection_fault(error: psycopg.Error, secrets: Sequence[str], *, timeout_s: float, variable: str) -> Fault:
     """Tells what stood in the way of a connection.
 
     Args:
         error: the driver's.
         secrets: words that never appear in the answer.
         timeout_s: seconds that were waited.
+        variable: how the settings of this database begin.
     """
     said = str(error).partition("\n")[0].removeprefix("connection failed: ")
     for secret in filter(None, secrets):
         said = said.replace(secret, "***")
     if isinstance(error, errors.ConnectionTimeout):
-        return silent_fault(timeout_s)
+        return silent_fault(timeout_s, variable)
     if error.pgconn is not None and error.pgconn.needs_password:
-        said = f"it asks for a password and HOTBASKET_POSTGRES_PASSWORD is empty ({said})"
-        return Fault("password", said, _CURES["password"], retriable=False)
+        said = f"it asks for a password and {variable}_PASSWORD is empty ({said})"
+        return Fault("password", said, _cure("password", variable), retriable=False)
     if _PLAIN in said:
         # The server says so of every plain connection that no line of its pg_hba.conf allows.
-        return Fault("tls", said, _PLAIN_CURE, retriable=False)
+        return Fault("tls", said, _PLAIN_CURE.format(variable=variable), retriable=False)
     stage = _stage(said, used_password=error.pgconn is not None and error.pgconn.used_password)
-    return Fault(stage, said, _CURES[stage], retriable=stage == "server")
+    return Fault(stage, said, _cure(stage, variable), retriable=stage == "server")
 
 
-def silent_fault(timeout_s: float) -> Fault:
+def silent_fault(timeout_s: float, variable: str) -> Fault:
     """Gives the fault of a server that does not answer at all."""
-    return Fault("server", f"no answer to a connection in {timeout_s:g} s", _CURES["server"], retriable=True)
+    cure = _cure("server", variable)
+    return Fault("server", f"no answer to a connection in {timeout_s:g} s", cure, retriable=True)
 
 
-def port_error(error: psycopg.Error, address: str, *, cut_after_s: float | None) -> PortError | Refused:
+def port_error(error: psycopg.Error, address: str, *, cut_after_s: float | None, variable: str) -> PortError | Refused:
     """Gives the port's error for a failed statement: what server or network caused is worth another try.
 
     Args:
         error: the driver's.
         address: of the server.
         cut_after_s: seconds after which we cut the connection ourselves, None where we did not.
+        variable: how the settings of this database begin.
     """
     if cut_after_s is not None:
         return PortError(f"Postgres at {address} gave no answer in {cut_after_s:g} s; see its load", retriable=True)
     if isinstance(error, errors.UniqueViolation):
         return Taken(address, error.diag.constraint_name or "?")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | errors.ReadOnlySqlTransaction):
-        return _passing(error, address)
-    return _lasting(error, address)
+        return _passing(error, address, variable)
+    return _lasting(error, address, variable)
 
 
-def _passing(error: psycopg.Error, address: str) -> PortError:
+def _passing(error: psycopg.Error, address: str, variable: str) -> PortError:
     said = _said(error)
     match error:
         case errors.QueryCanceled():
-            what = f"{said}; see its load, or raise HOTBASKET_POSTGRES_TIMEOUT_S"
+            what = f"{said}; see its load, or raise {variable}_TIMEOUT_S"
         case errors.ReadOnlySqlTransaction():
-            what = f"it takes no changes now ({said}); name the primary in HOTBASKET_POSTGRES, not a standby"
+            what = f"it takes no changes now ({said}); name the primary in {variable}, not a standby"
         case _:
             what = f"it can't be used now ({said})"
     return PortError(f"Postgres at {address}: {what}", retriable=True)
 
 
-def _lasting(error: psycopg.Error, address: str) -> PortError | Refused:
+def _lasting(error: psycopg.Error, address: str, variable: str) -> PortError | Refused:
     said = _said(error)
     match error:
         case errors.UndefinedTable() | errors.UndefinedColumn() | errors.InvalidSchemaName():
             return PortError(f"Postgres at {address}: {said}; run hotbasket migrate", retriable=False)
         case errors.InsufficientPrivilege():
-            return PortError(
-                f"Postgres at {address}: {said}; grant it to the role of HOTBASKET_POSTGRES_USER", retriable=False
-            )
+            return PortError(f"Postgres at {address}: {said}; grant it to the role of {variable}_USER", retriable=False)
         case psycopg.DataError():
             return Refused(f"Postgres can't store this: {said}; remove control characters, keep numbers in range")
         case _:
             name = type(error).__name__
             return PortError(f"Postgres at {address} refused a statement ({name}: {said})", retriable=False)
+
+
+def _cure(stage: Stage, variable: str) -> str:
+    return _CURES[stage].format(variable=variable)
 
 
 def _said(error: psycopg.Error) -> str:

@@ -14,7 +14,7 @@ from adapters.postgres.database import Database, Session
 from adapters.settings import Settings
 from domain.errors import PortError, Refused
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The highest number of a file that this code knows."""
 MIGRATION_S = 600.0
 """Seconds for one statement of a file, and for waiting until somebody else has migrated."""
@@ -33,10 +33,15 @@ class Applied(NamedTuple):
 
 
 async def migrate(settings: Settings, files: Sequence[tuple[str, str]]) -> Sequence[str]:
+    """Brings the control plane's database to this version: see `apply_files`."""
+    return await apply_files(Database(settings), files)
+
+
+async def apply_files(database: Database, files: Sequence[tuple[str, str]]) -> Sequence[str]:
     """Applies the files that are not applied yet, by number.
 
     Args:
-        settings: say where.
+        database: to which.
         files: name (`0001_control.sql`) and text of each.
 
     Returns:
@@ -48,7 +53,7 @@ async def migrate(settings: Settings, files: Sequence[tuple[str, str]]) -> Seque
     """
     asked = _numbered(files)
     done: list[str] = []
-    async with Database(settings).session(statement_s=MIGRATION_S) as session:
+    async with database.session(statement_s=MIGRATION_S) as session:
         await session.rows("SELECT pg_advisory_lock(%s)", (_LOCK,))
         await session.rows(
             "CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, name text NOT NULL,"
@@ -70,13 +75,19 @@ async def schema_version(session: Session) -> int:
     return max((one.number for one in await _applied(session)), default=0) if there else 0
 
 
-def schema_fault(version: int, address: str) -> PortError | None:
-    """Tells why this code can't work with a schema of that version, None where it can."""
-    if version < SCHEMA_VERSION:
-        found = f"has schema version {version}, older than {SCHEMA_VERSION}" if version else "has no tables yet"
+def schema_fault(version: int, address: str, *, known: int = SCHEMA_VERSION) -> PortError | None:
+    """Tells why this code can't work with a schema of that version, None where it can.
+
+    Args:
+        version: that is there.
+        address: of the database.
+        known: the version that this code works with.
+    """
+    if version < known:
+        found = f"has schema version {version}, older than {known}" if version else "has no tables yet"
         return PortError(f"Postgres at {address} {found}: run hotbasket migrate", retriable=False)
-    if version > SCHEMA_VERSION:
-        return _newer(version, SCHEMA_VERSION, address)
+    if version > known:
+        return _newer(version, known, address)
     return None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from adapters.postgres.budget_ledger import PostgresBudgetLedger
+from adapters.postgres.campaigns import PostgresCampaigns
 from adapters.postgres.control_cache import ControlCache
 from adapters.postgres.database import Database
 from adapters.postgres.generations import PostgresGenerations
@@ -21,10 +23,12 @@ class PostgresControl(NamedTuple):
     """What Postgres stands behind, opened.
 
     Attributes:
-        close: stops following changes and closes the connection; may be repeated.
+        close: stops following changes and closes the connections; may be repeated.
     """
 
     retailers: PostgresRetailers
+    campaigns: PostgresCampaigns
+    ledger: PostgresBudgetLedger
     generations: PostgresGenerations
     requests: PostgresReplayRequests
     close: Callable[[], Awaitable[None]]
@@ -51,8 +55,15 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
     generations = PostgresGenerations(cache)
     requests = PostgresReplayRequests(cache)
     retailers = PostgresRetailers(cache)
+    campaigns = PostgresCampaigns(cache)
+    ledger = PostgresBudgetLedger(database, clock)
     await _start(database, cache)
-    return PostgresControl(retailers, generations, requests, cache.close)
+
+    async def close() -> None:
+        await ledger.close()
+        await cache.close()
+
+    return PostgresControl(retailers, campaigns, ledger, generations, requests, close)
 
 
 async def open_generations(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresReleases:

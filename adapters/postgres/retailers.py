@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from adapters.postgres.control_cache import ControlCache, Versions
-from adapters.postgres.database import Session
+from adapters.postgres.database import Row, Session
 from adapters.postgres.faults import Taken
 from domain.errors import PortError, Refused
 from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer, Scope
@@ -147,9 +147,23 @@ class _Catalogue(NamedTuple):
     known: dict[str, Known]
 
 
+async def check_known(session: Session, retailer_id: str) -> None:
+    """Checks that there is such a retailer.
+
+    Raises:
+        Refused: there is none.
+    """
+    _refuse_unknown(await session.rows("SELECT 1 FROM retailers WHERE retailer_id = %s", (retailer_id,)), retailer_id)
+
+
 async def _lock(session: Session, retailer_id: str) -> None:
     """Makes changes of one retailer wait for each other."""
-    if not await session.rows("SELECT 1 FROM retailers WHERE retailer_id = %s FOR UPDATE", (retailer_id,)):
+    found = await session.rows("SELECT 1 FROM retailers WHERE retailer_id = %s FOR UPDATE", (retailer_id,))
+    _refuse_unknown(found, retailer_id)
+
+
+def _refuse_unknown(found: Sequence[Row], retailer_id: str) -> None:
+    if not found:
         raise Refused(f"there is no retailer {retailer_id}: hotbasket retailer list shows those there are")
 
 

@@ -1,4 +1,4 @@
-"""The control file: retailers, keys, catalogues, trees and requests; commands write it while the system runs.
+"""The control file: retailers, keys, catalogues, trees, requests, campaigns and leases; commands write it as well.
 
 A running process learns of a change through `PRAGMA data_version`, looked at no more often than once a millisecond,
 since every request asks.
@@ -35,8 +35,37 @@ _RELEASES = (
         FROM trees GROUP BY retailer_id, generation""",
 )
 
+_CAMPAIGNS = (
+    "INSERT INTO versions VALUES ('campaigns', 1)",
+    # Every version, never altered.
+    """CREATE TABLE campaign_versions (
+        retailer_id TEXT NOT NULL, campaign_id TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL,
+        action TEXT NOT NULL, made_by TEXT NOT NULL, changed_at_ms INTEGER NOT NULL, definition TEXT NOT NULL,
+        PRIMARY KEY (retailer_id, campaign_id, version)) WITHOUT ROWID""",
+    # What the ledger asks of the newest version, and the sum of leases less returns, so that it need not be counted.
+    # A prize's stock is a row too, of the state 'stock', under an id that no campaign can have.
+    """CREATE TABLE campaigns (
+        retailer_id TEXT NOT NULL, campaign_id TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL,
+        ends_at_ms INTEGER NOT NULL, budget_minor INTEGER, budget_count INTEGER,
+        held_minor INTEGER NOT NULL DEFAULT 0, held_count INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (retailer_id, campaign_id)) WITHOUT ROWID""",
+    """CREATE TABLE leases (
+        retailer_id TEXT NOT NULL, campaign_id TEXT NOT NULL, partition INTEGER NOT NULL,
+        leased_minor INTEGER NOT NULL, leased_count INTEGER NOT NULL,
+        returned_minor INTEGER NOT NULL, returned_count INTEGER NOT NULL,
+        reserved_minor INTEGER NOT NULL, reserved_count INTEGER NOT NULL,
+        committed_minor INTEGER NOT NULL, committed_count INTEGER NOT NULL,
+        PRIMARY KEY (retailer_id, campaign_id, partition)) WITHOUT ROWID""",
+    # The newest owner of each partition that asked: those before it change nothing any more.
+    "CREATE TABLE lease_owners (partition INTEGER PRIMARY KEY, token INTEGER NOT NULL)",
+    # What the seeds of draws are made from: nowhere else, and nothing but what draws reads it.
+    """CREATE TABLE draw_chains (
+        retailer_id TEXT NOT NULL, campaign_id TEXT NOT NULL, epochs INTEGER NOT NULL, chain_end BLOB NOT NULL,
+        PRIMARY KEY (retailer_id, campaign_id)) WITHOUT ROWID""",
+)
+
 SCHEMA = Schema(
-    version=2,
+    version=3,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -53,7 +82,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
-    upgrades=(_RELEASES,),
+    upgrades=(_RELEASES, _CAMPAIGNS),
 )
 
 
@@ -74,7 +103,7 @@ class ControlFile:
         self._versions: dict[str, int] = {}
 
     def version(self, subject: str) -> int:
-        """Gives the version of a subject (`retailers`, `trees`, `replays`): another number, another content.
+        """Gives the version of a subject (`retailers`, `trees`, `campaigns`): another number, another content.
 
         Raises:
             PortError: the file was never readable; later failures give the last known version.

@@ -67,7 +67,7 @@ class SqliteRetailers:
         """Replaces settings."""
 
         def write(connection: sqlite3.Connection) -> None:
-            _check_known(connection, retailer.retailer_id)
+            check_known(connection, retailer.retailer_id)
             taken = connection.execute(
                 "SELECT 1 FROM retailers WHERE name = ? AND retailer_id != ?", (retailer.name, retailer.retailer_id)
             ).fetchone()
@@ -84,7 +84,7 @@ class SqliteRetailers:
         """Adds a key and sets the end of those before it."""
 
         def write(connection: sqlite3.Connection) -> None:
-            _check_known(connection, retailer_id)
+            check_known(connection, retailer_id)
             connection.execute(
                 "UPDATE keys SET until_ms = MIN(COALESCE(until_ms, ?), ?) WHERE retailer_id = ? AND scope = ?",
                 (old_until_ms, old_until_ms, retailer_id, scope),
@@ -98,7 +98,7 @@ class SqliteRetailers:
         rows = [(retailer_id, item.product_id, _encoder.encode(item)) for item in items]
 
         def write(connection: sqlite3.Connection) -> None:
-            _check_known(connection, retailer_id)
+            check_known(connection, retailer_id)
             connection.execute(
                 "INSERT INTO versions VALUES (?, 1) ON CONFLICT (subject) DO UPDATE SET version = version + 1",
                 (_CATALOGUE + retailer_id,),
@@ -148,7 +148,12 @@ class _Catalogue(NamedTuple):
     known: dict[str, Known]
 
 
-def _check_known(connection: sqlite3.Connection, retailer_id: str) -> None:
+def check_known(connection: sqlite3.Connection, retailer_id: str) -> None:
+    """Checks that there is such a retailer.
+
+    Raises:
+        Refused: there is none.
+    """
     if connection.execute("SELECT 1 FROM retailers WHERE retailer_id = ?", (retailer_id,)).fetchone() is None:
         raise Refused(f"there is no retailer {retailer_id}: hotbasket retailer list shows those there are")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +29,38 @@ def answer_file(request: Request, body: bytes, media_type: str, *, fresh_s: int 
 def answer_json(body: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Answers with JSON that nobody keeps."""
     return Response(msgspec.json.encode(body), status, answer_headers("no-store"), "application/json")
+
+
+async def read_body(request: Request, bytes_max: int) -> bytes | None:
+    """Gives a request's body; None where it is longer."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            return None
+    return bytes(body)
+
+
+class OwnPages:
+    """Tells the shop's own pages from everybody else's.
+
+    Args:
+        origins: under which a browser may know the shop.
+    """
+
+    def __init__(self, origins: Collection[str]) -> None:
+        self._origins = frozenset(origins)
+
+    def refuse_others(self, request: Request) -> Response | None:
+        """Gives the refusal of what changes something and comes from elsewhere; None for the shop's own pages.
+
+        A form of another site sends neither this content type nor this origin.
+        """
+        if request.headers.get("origin") not in self._origins:
+            return answer_json({"error": "foreign_origin"}, HTTPStatus.FORBIDDEN)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return answer_json({"error": "unsupported_media_type"}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        return None
 
 
 def answer_headers(caching: str) -> dict[str, str]:

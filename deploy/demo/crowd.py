@@ -8,20 +8,19 @@ import random
 import statistics
 import time
 from collections import deque
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
-from uuid import uuid4
 
 import httpx
 
+from deploy.demo import past
+from deploy.demo.buyer import Buyer
 from deploy.demo.goods import Goods
-from deploy.demo.habits import Shopper
-from deploy.demo.past import CROWD, Past, season
-from deploy.demo.trip import Basket, Event, trip
+from deploy.demo.past import CROWD, Past
+from deploy.demo.till import Till
+from deploy.demo.trip import Event
 
-EVENTS_PER_S: Final = 3.0
-ANSWER_TIMEOUT_S: Final = 5.0
+EVENTS_PER_S: Final = 5.0
 PAUSE_S: Final = 5.0
 """After an answer that took nothing; the crowd waits rather than insists."""
 LATENCIES_KEPT: Final = 200
@@ -52,19 +51,28 @@ class Tally:
 class Crowd:
     """A fixed number of shoppers who take turns, never more than EVENTS_PER_S together.
 
+    Once the past is told, those who were only in it come again: each place in the shop is one of the crowd's and one of
+    theirs in turn, so that campaigns meet more than a dozen people.
+
     Args:
-        base_url: where hotbasket answers.
-        secret_key: of the demo retailer: these events come from a server, which may wait for experiences.
+        hotbasket: asks with the secret key: these events come from a server, which may wait for experiences.
+        till: takes their money.
         goods: what there is to buy.
-        past: of the shop; told before anybody shops.
+        told: the past of the shop; told before anybody shops.
+
+    Attributes:
+        tally: of what they did.
+        past: the same.
     """
 
-    def __init__(self, base_url: str, secret_key: str, goods: Goods, past: Past) -> None:
+    def __init__(self, hotbasket: httpx.AsyncClient, till: Till, goods: Goods, told: Past) -> None:
         self.tally = Tally()
-        self._past = past
-        self._url = f"{base_url}/v1/events"
-        self._key = secret_key
+        self._hotbasket = hotbasket
+        self._till = till
         self._goods = goods
+        self.past = told
+        self._buyers: dict[str, Buyer] = {}
+        self._returning = itertools.count()
 
     async def run(self) -> None:
         """Tells the past, and shops from where the crowd's own is told; until cancelled.
@@ -75,57 +83,66 @@ class Crowd:
             OSError: how far the past is told can't be noted.
         """
         async with asyncio.TaskGroup() as both:
-            telling = both.create_task(self._past.tell())
+            telling = both.create_task(self.past.tell())
             both.create_task(self._shop(telling))
 
     async def _shop(self, telling: asyncio.Task[None]) -> None:
         """Shops until cancelled, once there is nothing of the crowd's past left to tell."""
-        told = asyncio.ensure_future(self._past.is_crowd_told.wait())
+        told = asyncio.ensure_future(self.past.is_crowd_told.wait())
         await asyncio.wait((told, telling), return_when=asyncio.FIRST_COMPLETED)
-        trips = [
-            shopping(shopper_id, self._goods, random.Random(SEED + number))  # noqa: S311 - no secret
-            for number, shopper_id in enumerate(CROWD)
-        ]
-        async with httpx.AsyncClient(auth=(self._key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False) as hotbasket:
-            for trip in itertools.cycle(trips):
-                event = next(trip)
-                while not await self._post(hotbasket, event):  # noqa: ASYNC110 - the answer is what is waited for
-                    await asyncio.sleep(PAUSE_S)
-                await asyncio.sleep(1 / EVENTS_PER_S)
+        for place in itertools.cycle([self._visits(shopper_id) for shopper_id in CROWD]):
+            buyer, event = next(place)
+            while (shown := await self._post(event)) is None:  # noqa: ASYNC110 - the answer is what is waited for
+                await asyncio.sleep(PAUSE_S)
+            buyer.hear(shown)
+            await asyncio.sleep(1 / EVENTS_PER_S)
 
-    async def _post(self, hotbasket: httpx.AsyncClient, event: Event) -> bool:
-        """Tells whether the event is done with: stored, or refused for good."""
+    def _visits(self, regular: str) -> Iterator[tuple[Buyer, Event]]:
+        """Gives what is done in one place of the shop, for ever: one of the crowd's goes shopping, then a guest."""
+        while True:
+            for shopper_id in (regular, self._guest()):
+                if shopper_id is not None:
+                    buyer = self._buyer(shopper_id)
+                    buyer.enter()
+                    while (event := buyer.next()) is not None:
+                        yield buyer, event
+
+    def _guest(self) -> str | None:
+        """Gives the next of those who were only in the past; None while it is not told, or where it had no others."""
+        others = past.SHOPPERS[past.NOW :]
+        return others[next(self._returning) % len(others)] if others and self.past.is_told else None
+
+    def _buyer(self, shopper_id: str) -> Buyer:
+        if shopper_id not in self._buyers:
+            lots = random.Random(f"{SEED} {shopper_id}")  # noqa: S311 - no secret
+            self._buyers[shopper_id] = Buyer(shopper_id, self._goods, lots)
+        return self._buyers[shopper_id]
+
+    async def _post(self, event: Event) -> Sequence[Mapping[str, Any]] | None:
+        """Gives what a stored event brought, nothing where it was refused for good; None if it has to be sent again."""
         started = time.perf_counter()
-        try:
-            answer = await hotbasket.post(self._url, json=event, headers={"prefer": "wait=1"})
-        except httpx.HTTPError:
-            return False
+        answer = await (self._pay(event) if event["type"] == "OrderPaid" else self._send(event))
+        if answer is None:
+            return None
         if answer.is_success:
-            shown = len(answer.json().get("experiences", ()))
-            self.tally.stored(shown, (time.perf_counter() - started) * 1_000)
-        return answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR and answer.status_code not in (
+            shown: list[dict[str, Any]] = answer.json().get("experiences", [])
+            self.tally.stored(len(shown), (time.perf_counter() - started) * 1_000)
+            return shown
+        is_over = answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR and answer.status_code not in (
             httpx.codes.REQUEST_TIMEOUT,
             httpx.codes.TOO_MANY_REQUESTS,
         )
+        return () if is_over else None
 
+    async def _send(self, event: Event) -> httpx.Response | None:
+        try:
+            return await self._hotbasket.post("/v1/events", json=event, headers={"prefer": "wait=1"})
+        except httpx.HTTPError:
+            return None
 
-def shopping(shopper_id: str, goods: Goods, lots: random.Random) -> Iterator[Event]:
-    """Gives one shopper's events for ever, trip after trip; a trip ends with a paid order or with leaving.
-
-    Args:
-        shopper_id: technical id; what this shopper likes is what it always was.
-        goods: what there is to buy.
-        lots: this shopper's own source of chance.
-    """
-    shopper = Shopper(shopper_id, goods)
-    basket: Basket = {}
-
-    def write(kind: str, **fields: Any) -> Event:
-        occurred_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        common = {"event_id": str(uuid4()), "type": kind, "occurred_at": occurred_at, "shopper_id": shopper_id}
-        return common | {"consent": "granted"} | fields
-
-    while True:
-        order_id = f"crowd-{uuid4().hex[:12]}" if lots.random() < 0.8 else None
-        wants = shopper.wants(lots, {}, datetime.now(UTC).date(), season(goods))
-        yield from trip(wants, basket, lots, write, {}, order_id)
+    async def _pay(self, order: Event) -> httpx.Response | None:
+        """Takes off what was promised and pays the rest."""
+        quoted = await self._till.quote(order["shopper_id"], order["lines"])
+        if quoted is None:
+            return None
+        return await self._till.post(order | {"total_minor": max(0, order["total_minor"] - quoted["total_minor"])})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from http import HTTPStatus
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from deploy.demo.answers import answer_json
+from deploy.demo.answers import OwnPages, answer_json
 from deploy.demo.night import Night
 from deploy.demo.past import Past
 
@@ -20,13 +19,13 @@ class NightDesk:
     Args:
         night: what is shown and started.
         past: what a first night learns from; pages wait until it is told.
-        origins: of the shop's own pages.
+        own: tells the shop's own pages.
     """
 
-    def __init__(self, night: Night, past: Past, origins: Collection[str]) -> None:
+    def __init__(self, night: Night, past: Past, own: OwnPages) -> None:
         self._night = night
         self._past = past
-        self._origins = frozenset(origins)
+        self._own = own
 
     async def close(self) -> None:
         """Ends a night that runs."""
@@ -37,14 +36,10 @@ class NightDesk:
         return answer_json(await self._view())
 
     async def start(self, request: Request) -> Response:
-        """Starts a night: 202; 409 while one runs, 503 with the cure where something is missing.
-
-        A form of another site can't start it: it sends neither this content type nor this origin.
-        """
-        if request.headers.get("origin") not in self._origins:
-            return answer_json({"error": "foreign_origin"}, HTTPStatus.FORBIDDEN)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return answer_json({"error": "unsupported_media_type"}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        """Starts a night: 202; 409 while one runs, 503 with the cure where something is missing."""
+        refused = self._own.refuse_others(request)
+        if refused is not None:
+            return refused
         need = await self._night.available()
         if need is not None:
             return answer_json({"error": need.name, "detail": need.cure}, HTTPStatus.SERVICE_UNAVAILABLE)

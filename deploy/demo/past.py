@@ -31,6 +31,8 @@ SEED: Final = 20_261
 CROWD: Final = tuple(f"demo-crowd-{number:02}" for number in range(12))
 SHOPPERS: Final = (*(taste.shopper for taste in PERSONAS), *CROWD, *(f"demo-past-{number:02}" for number in range(200)))
 """Everybody with a past. Personas come first: whoever opens the shop soon finds theirs told."""
+NOW: Final = len(PERSONAS) + len(CROWD)
+"""The first so many of them shop now; the others come again once all is told."""
 MARKER: Final = "demo.past"
 SEASON_DAYS, SEASON_GOODS = 16, 6
 BATCH: Final = 50
@@ -138,6 +140,10 @@ class Past:
         retailer_id: the demo retailer.
         goods: what there was to buy.
         marker: file that remembers how far it has come.
+
+    Attributes:
+        is_crowd_told: set when that of who shops now is told.
+        told: set when all of it is.
     """
 
     def __init__(self, base_url: str, secret_key: str, retailer_id: str, goods: Goods, marker: Path) -> None:
@@ -146,6 +152,7 @@ class Past:
         self._goods = goods
         self._marker = marker
         self.is_crowd_told = asyncio.Event()
+        self.told = asyncio.Event()
         self._at = _read(marker, retailer_id) or _Told(retailer_id=retailer_id, end=datetime.now(UTC))
 
     def progress(self) -> dict[str, int]:
@@ -167,6 +174,7 @@ class Past:
         """
         if self.is_told:
             self.is_crowd_told.set()
+            self.told.set()
             return
         async with httpx.AsyncClient(auth=(self._key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False) as hotbasket:
             at_once = {*(taste.shopper for taste in PERSONAS), *CROWD}
@@ -177,6 +185,7 @@ class Past:
             events += await asyncio.to_thread(self._lived, SHOPPERS[first:])
             self._at = structs.replace(self._at, of=len(events))
             await self._tell(hotbasket, events, pause_s=BATCH / EVENTS_PER_S)
+        self.told.set()
         log.info("past told", events=len(events), shoppers=len(SHOPPERS), days=DAYS)
 
     def _lived(self, shoppers: Sequence[str]) -> list[Event]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
@@ -18,54 +18,61 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from deploy.demo.answers import answer_file, answer_headers, answer_json
+from deploy.demo.answers import answer_file, answer_headers, answer_json, read_body
+from deploy.demo.campaign_desk import CampaignDesk
 from deploy.demo.crowd import Tally
 from deploy.demo.goods import Goods, page_data
 from deploy.demo.keys import DemoKeys
 from deploy.demo.night_desk import NightDesk
 from deploy.demo.pictures import Studio
 from deploy.demo.tastes import PERSONAS
+from deploy.demo.till import TillDesk
 from domain.tree import to_json
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 SHOPPER_ID = re.compile(r"demo-[a-z0-9-]{1,40}")
 BODY_BYTES_MAX = 1_024
-ASK_TIMEOUT_S = 5.0
 # A page is the document itself: it says which scripts and styles belong to it, so it is asked for every time.
 PAGES = ("/", "/c/{category}", "/p/{product}", "/search", "/checkout", "/thanks/{order}")
+
+
+class Desks(NamedTuple):
+    """Parts of the shop's server side."""
+
+    night: NightDesk
+    till: TillDesk
+    campaigns: CampaignDesk
 
 
 class Counter:
     """The shop's server side: what pages ask for, and what it asks hotbasket for.
 
     Args:
-        base_url: where hotbasket answers.
+        hotbasket: asks with the secret key.
         keys: the demo retailer's; pages keep what they keep under its id.
         tree_of: gives a shopper's tree and its generation, by raw shopper id.
         tally: of the simulated shoppers.
-        night: shows and starts the night.
+        desks: where pages ask for the rest.
     """
 
     def __init__(
         self,
-        base_url: str,
+        hotbasket: httpx.AsyncClient,
         keys: DemoKeys,
         tree_of: Callable[[str], Awaitable[tuple[int, bytes] | None]],
         tally: Tally,
-        night: NightDesk,
+        desks: Desks,
     ) -> None:
-        self.night = night
+        self.desks = desks
         self._keys = keys
         self._tree_of = tree_of
         self._tally = tally
-        self._hotbasket = httpx.AsyncClient(
-            base_url=base_url, auth=(keys.secret_key, ""), timeout=ASK_TIMEOUT_S, trust_env=False
-        )
+        self._hotbasket = hotbasket
 
     async def close(self) -> None:
         """Ends a night that runs, and closes its connections."""
-        await self.night.close()
+        await self.desks.night.close()
         await self._hotbasket.aclose()
 
     async def session(self, _: Request) -> Response:
@@ -76,13 +83,11 @@ class Counter:
 
     async def subscription(self, request: Request) -> Response:
         """Gives a token for one of the demo's shoppers; a real shop would look at who is logged in."""
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_BYTES_MAX:
-                return answer_json({"error": "too_large"}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        body = await read_body(request, BODY_BYTES_MAX)
+        if body is None:
+            return answer_json({"error": "too_large"}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         try:
-            shopper_id = msgspec.json.decode(bytes(body), type=dict[str, str])["shopper_id"]
+            shopper_id = msgspec.json.decode(body, type=dict[str, str])["shopper_id"]
         except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
             return answer_json({"error": "unreadable"}, HTTPStatus.BAD_REQUEST)
         if not SHOPPER_ID.fullmatch(shopper_id):
@@ -126,10 +131,14 @@ def routes(counter: Counter, goods: Goods, studio: Studio) -> tuple[BaseRoute, .
     """Gives every path of the shop."""
     pictures = {good.product_id: studio.draw(good).encode() for good in goods.products}
     shelves = msgspec.json.encode(page_data(goods))
+    desks = counter.desks
     files = {file.name: file.read_bytes() for file in STATIC.iterdir() if file.suffix in TYPES}
 
     async def page(request: Request) -> Response:
         return answer_file(request, files["index.html"], TYPES[".html"])
+
+    async def campaigns(request: Request) -> Response:
+        return answer_file(request, files["campaigns.html"], TYPES[".html"])
 
     async def static(request: Request) -> Response:
         name = request.path_params["name"]
@@ -154,6 +163,11 @@ def routes(counter: Counter, goods: Goods, studio: Studio) -> tuple[BaseRoute, .
         Route("/demo/session", counter.session),
         Route("/demo/subscription", counter.subscription, methods=["POST"]),
         Route("/demo/glass", counter.glass),
-        Route("/demo/night", counter.night.show),
-        Route("/demo/night", counter.night.start, methods=["POST"]),
+        Route("/demo/night", desks.night.show),
+        Route("/demo/night", desks.night.start, methods=["POST"]),
+        Route("/demo/quote", desks.till.quote, methods=["POST"]),
+        Route("/demo/order", desks.till.pay, methods=["POST"]),
+        Route("/demo/campaigns", campaigns),
+        Route("/demo/campaigns/now", desks.campaigns.show),
+        Route("/demo/campaigns/{campaign_id}/{verb}", desks.campaigns.move, methods=["POST"]),
     )

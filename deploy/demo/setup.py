@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+import httpx
 from msgspec import structs
 from starlette.routing import BaseRoute
 
+from adapters.clock import SystemClock
+from deploy.demo.answers import OwnPages
+from deploy.demo.campaign_counts import CampaignCounts
+from deploy.demo.campaign_desk import CampaignDesk, Watched
+from deploy.demo.campaigns import write_drafts
 from deploy.demo.crowd import Crowd
 from deploy.demo.goods import Goods, catalogue_items, read_goods
 from deploy.demo.keys import DemoKeys, read_keys, write_keys
@@ -18,20 +25,26 @@ from deploy.demo.night import Night, nightly
 from deploy.demo.night_desk import NightDesk
 from deploy.demo.past import MARKER, Past
 from deploy.demo.pictures import Studio
-from deploy.demo.routes import Counter, routes
+from deploy.demo.receipts import Receipts
+from deploy.demo.routes import Counter, Desks, routes
 from deploy.demo.tastes import EVERYBODY, PERSONAS
+from deploy.demo.till import Till, TillDesk
 from deploy.demo.trees import grow
 from domain.ids import ShopperKey, shopper_hash
+from domain.ports.budget_ledger import BudgetLedger
+from domain.ports.campaigns import Campaigns
+from domain.ports.experience_log import ExperienceLog
 from domain.ports.retailers import Retailer, Retailers
 from domain.ports.tree_store import DEFAULT, TreeStore
 from domain.tree import encode
 from domain.tree_faults import read_tree
 
 NAME = "demo"
+ANSWER_TIMEOUT_S: Final = 5.0
 
 
 class DemoPorts(Protocol):
-    """The two stores that hold what a retailer brings along."""
+    """The stores that hold what a retailer brings along, and what comes of its campaigns."""
 
     @property
     def retailers(self) -> Retailers:
@@ -43,19 +56,47 @@ class DemoPorts(Protocol):
         """The tree store."""
         ...
 
+    @property
+    def campaigns(self) -> Campaigns:
+        """The campaigns."""
+        ...
+
+    @property
+    def ledger(self) -> BudgetLedger:
+        """Their budgets."""
+        ...
+
+    @property
+    def experiences(self) -> ExperienceLog:
+        """What was decided."""
+        ...
+
 
 class Demo(NamedTuple):
     """The demo, made and not yet running.
 
     Attributes:
         routes: the shop's pages, for the gateway to serve beside its own paths.
-        crowd: simulated shoppers and their past; `await crowd.run()` once the port answers, cancel it to end them.
+        crowd: simulated shoppers and their past.
+        campaigns: counts, and puts the demo's campaigns in force in time.
         counter: the shop's own server side; `await counter.close()` at the end, which ends a night too.
     """
 
     routes: tuple[BaseRoute, ...]
     crowd: Crowd
+    campaigns: CampaignDesk
     counter: Counter
+
+    async def run(self) -> None:
+        """Brings the shop to life once the port answers; until cancelled.
+
+        Raises:
+            OSError: how far the past is told can't be noted.
+            PortError: the campaigns can't be written.
+        """
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self.crowd.run())
+            both.create_task(self.campaigns.run())
 
 
 async def setup(
@@ -74,20 +115,38 @@ async def setup(
         PortError: the stores can't be written.
         OSError: the key file can't be read or written.
     """
-    goods = read_goods()
+    goods, clock = read_goods(), SystemClock()
     keys = await _retailer(ports.retailers, data, base_url)
-    await _catalogue(ports.retailers, keys.retailer_id, goods)
-    await _trees(ports.trees, keys, shopper_key(keys.retailer_id), data)
-    past = Past(base_url, keys.secret_key, keys.retailer_id, goods, data / MARKER)
-    crowd = Crowd(base_url, keys.secret_key, goods, past)
+    retailer_id = keys.retailer_id
+    await _catalogue(ports.retailers, retailer_id, goods)
+    await write_drafts(ports.campaigns, retailer_id, clock.now_ms())
+    await _trees(ports.trees, keys, shopper_key(retailer_id), data)
+    hotbasket = httpx.AsyncClient(
+        base_url=base_url, auth=(keys.secret_key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False
+    )
 
     async def tree_of(shopper_id: str) -> tuple[int, bytes] | None:
-        key = ShopperKey(keys.retailer_id, shopper_hash(shopper_key(keys.retailer_id), shopper_id))
+        key = ShopperKey(retailer_id, shopper_hash(shopper_key(retailer_id), shopper_id))
         return (await ports.trees.load([key])).get(key)
 
-    desk = NightDesk(night or Night(nightly(data, keys.retailer_id)), past, _origins(base_url))
-    counter = Counter(base_url, keys, tree_of, crowd.tally, desk)
-    return Demo(routes(counter, goods, Studio()), crowd, counter)
+    def kind_of(campaign_id: str) -> str | None:
+        known = ports.campaigns.current().campaigns.get(retailer_id, ())
+        return next((one.definition.kind for one in known if one.campaign_id == campaign_id), None)
+
+    past = Past(base_url, keys.secret_key, retailer_id, goods, data / MARKER)
+    receipts = Receipts(lambda shopper_id: shopper_hash(shopper_key(retailer_id), shopper_id), clock.now_ms())
+    till = Till(hotbasket, receipts, clock)
+    crowd = Crowd(hotbasket, till, goods, past)
+    own = OwnPages(_origins(base_url))
+    counts = CampaignCounts(ports.experiences, retailer_id)
+    watched = Watched(ports.campaigns, ports.ledger, counts, receipts, past)
+    desks = Desks(
+        night=NightDesk(night or Night(nightly(data, retailer_id)), past, own),
+        till=TillDesk(till, goods, own, kind_of),
+        campaigns=CampaignDesk(retailer_id, watched, goods, hotbasket, own, clock),
+    )
+    counter = Counter(hotbasket, keys, tree_of, crowd.tally, desks)
+    return Demo(routes(counter, goods, Studio()), crowd, desks.campaigns, counter)
 
 
 async def _retailer(retailers: Retailers, data: Path, base_url: str) -> DemoKeys:

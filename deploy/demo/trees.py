@@ -2,13 +2,18 @@
 
 Every tree has the same course: an opening, a first idea for dinner, what goes with it, a second idea, rewards, and a
 last reminder. It only ever leads forward; a paid order returns the shopper to the start.
+
+Where a campaign may pay, the node proposes it, one by its id, others as `*`; behind them, last of its slot, stands what
+the shop shows without any.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from deploy.demo.campaigns import SAUCES
 from deploy.demo.tastes import Taste
+from domain.campaigns import ANY_CAMPAIGN
 
 Json = dict[str, Any]
 
@@ -67,12 +72,13 @@ def _opening(taste: Taste) -> Json:
         "start": {"edges": [thanks, welcome, *ideas], "after": {"idle_s": 40, "to": "nudge"}},
         "thanks": {
             "experiences": [
+                _paid_by(ANY_CAMPAIGN, _game("scratch", taste.favourite, prize, ttl_s=3_600)),
                 _game("wheel", taste.favourite, prize),
                 _recommend("for your next basket", taste.forgotten),
             ],
             "edges": ideas,
         },
-        "welcome": {"experiences": [_offer(taste)], "edges": ideas},
+        "welcome": {"experiences": _offers(taste), "edges": ideas},
         "nudge": {
             "experiences": [_recommend("a favourite of yours" if taste.title_en else "a favourite", taste.favourite)],
             "edges": ideas,
@@ -84,12 +90,13 @@ def _first_idea(taste: Taste) -> Json:
     tension = {
         "slot": "basket",
         "kind": "basket_tension",
-        "ttl_s": 3_600,
+        "ttl_s": 1_800,
         "content": {
             "threshold_minor": taste.threshold_minor,
             "reward": {"type": "amount", "value_minor": taste.reward_minor},
         },
     }
+    tensions = [_paid_by(ANY_CAMPAIGN, tension), tension]
     hesitates = _edge("offer", HESITATES)
     pairing = _edge("pairing", SAUCE_IN_BASKET)
     again = [_edge("sauce-2", PASTA), _edge("cheese-2", WINE), _edge("sweet-2", HOT_DRINK)]
@@ -97,26 +104,27 @@ def _first_idea(taste: Taste) -> Json:
     last = _last(taste)
 
     def idea(experiences: list[Json], *edges: Json) -> Json:
-        return {"experiences": experiences, "edges": [*edges, hesitates, *last], "after": idle}
+        return {"experiences": [*experiences, *tensions], "edges": [*edges, hesitates, *last], "after": idle}
 
     sauce, cheese, sweet = _ideas(taste)
     return {
-        "sauce": idea([sauce, tension], pairing, again[1], again[2]),
-        "cheese": idea([cheese, tension], again[0], again[2]),
-        "sweet": idea([sweet, tension], again[0], again[1]),
-        "filling": idea([tension], *again),
+        "sauce": idea([*_sauce_offers(taste), sauce], pairing, again[1], again[2]),
+        "cheese": idea([_paid_by(ANY_CAMPAIGN, cheese), cheese], again[0], again[2]),
+        "sweet": idea([sweet], again[0], again[1]),
+        "filling": idea(_sauce_offers(taste), *again),
     }
 
 
 def _goes_with_it(taste: Taste) -> Json:
     again = [_edge("cheese-2", WINE), _edge("sweet-2", HOT_DRINK)]
+    pairing = _recommend("goes with your sauce", *taste.pairing)
     return {
         "pairing": {
-            "experiences": [_recommend("goes with your sauce", *taste.pairing)],
+            "experiences": [_paid_by(ANY_CAMPAIGN, pairing), pairing],
             "edges": [*again, *_last(taste)],
         },
         "offer": {
-            "experiences": [_offer(taste)],
+            "experiences": _offers(taste),
             "edges": [_edge("sauce-2", PASTA), *again, *_last(taste)],
         },
     }
@@ -129,7 +137,7 @@ def _later(taste: Taste) -> Json:
     prize = {"type": "amount", "value_minor": taste.reward_minor}
     treats = _recommend("a treat to share", taste.cheeses[0], taste.sweets[0])
     return {
-        "sauce-2": {"experiences": [sauce], "edges": [treat, *last]},
+        "sauce-2": {"experiences": [*_sauce_offers(taste), sauce], "edges": [treat, *last]},
         "cheese-2": {"experiences": [cheese], "edges": [encore, *last]},
         "sweet-2": {"experiences": [sweet], "edges": [encore, *last]},
         "game": {"experiences": [_game(taste.game, taste.favourite, prize)], "edges": [encore, treat, last[1]]},
@@ -173,22 +181,38 @@ def _recommend(reason: str, *product_ids: str) -> Json:
     return {"slot": "main", "kind": "recommendation", "ttl_s": 1_800, "content": {"products": products}}
 
 
-def _offer(taste: Taste) -> Json:
+def _sauce_offers(taste: Taste) -> list[Json]:
+    return [
+        _paid_by(SAUCES, _promote("chosen for you", 10, *taste.sauces)),
+        _paid_by(ANY_CAMPAIGN, _promote("chosen for you", taste.percent, *taste.sauces)),
+    ]
+
+
+def _offers(taste: Taste) -> list[Json]:
+    offer = _promote("chosen for you", taste.percent, taste.favourite)
+    return [_paid_by(ANY_CAMPAIGN, offer), offer]
+
+
+def _promote(reason: str, percent: int, *product_ids: str) -> Json:
     return {
         "slot": "offer",
         "kind": "personalised_promotion",
         "ttl_s": 900,
         "content": {
-            "products": [{"product_id": taste.favourite, "reason": "chosen for you"}],
-            "generosity": {"type": "percent", "value": taste.percent},
+            "products": [{"product_id": product_id, "reason": reason} for product_id in product_ids],
+            "generosity": {"type": "percent", "value": percent},
         },
     }
 
 
-def _game(game: str, product_id: str, prize: Json) -> Json:
+def _paid_by(campaign_id: str, experience: Json) -> Json:
+    return {**experience, "campaign_id": campaign_id}
+
+
+def _game(game: str, product_id: str, prize: Json, ttl_s: int = 900) -> Json:
     return {
         "slot": "game",
         "kind": "gamified_promotion",
-        "ttl_s": 900,
+        "ttl_s": ttl_s,
         "content": {"game": game, "products": [{"product_id": product_id}], "prize": prize},
     }

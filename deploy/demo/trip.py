@@ -52,10 +52,10 @@ def trip(
             continue
         known = basket.get(good.product_id)
         basket[good.product_id] = Line(good, want.quantity + (known.quantity if known else 0), price_minor)
-        yield write("AddedToBasket", product=_bought(good, price_minor), quantity=want.quantity)
+        yield write("AddedToBasket", product=described(good, price_minor), quantity=want.quantity)
         if want.spare and lots.random() < 0.06:
             gone = basket.pop(good.product_id)
-            yield write("RemovedFromBasket", product=_bought(good, price_minor), quantity=gone.quantity)
+            yield write("RemovedFromBasket", product=described(good, price_minor), quantity=gone.quantity)
     yield write("PageViewed", page={"kind": "checkout", "path": "/checkout"})
     if basket and order_id is not None:
         yield _paid(basket, order_id, write)
@@ -93,6 +93,7 @@ def _paid(basket: Basket, order_id: str, write: Write) -> Event:
     return write("OrderPaid", order_id=order_id, lines=lines, total_minor=total_minor, currency="EUR")
 
 
-def _bought(good: Good, price_minor: int) -> Event:
+def described(good: Good, price_minor: int) -> Event:
+    """Gives a product as the events of baskets carry it."""
     about = {"product_id": good.product_id, "category_id": good.category_id, "price_minor": price_minor}
     return about | {"currency": "EUR"} | ({"brand": good.brand} if good.brand else {})

@@ -12,6 +12,7 @@
  * @property {() => void} shown needed only where the listener returned false; reported once
  * @property {() => void} clicked
  * @property {() => void} dismissed takes it off every tab
+ * @property {(email: string) => Promise<Response>} claim leaves an address for the reward won; it is kept nowhere here
  *
  * @typedef {{after: string, slots: Object<string, Experience>, done: string[], shown: string[]}} State what tabs share:
  *   position in the stream, what is open, ids that never come back, ids reported shown
@@ -135,7 +136,7 @@
   let flushing = false;
   /** @type {AbortController|null} */ let inFlight = null;
   let lastKept = ''; // key of the last event that leaves even if the page goes away
-  const eventsUrl = () => `${options.endpoint}/v1/events?write_key=${encodeURIComponent(options.writeKey)}`;
+  const url = (path) => `${options.endpoint}/v1/${path}?write_key=${encodeURIComponent(options.writeKey)}`;
   const bodyOf = (batch) =>
     `{"sent_at":"${new Date().toISOString()}","events":[${batch.map((item) => item.text).join(',')}]}`;
 
@@ -206,7 +207,7 @@
     let after = '';
     let body = null;
     try {
-      const answer = await fetch(eventsUrl(), {
+      const answer = await fetch(url('events'), {
         method: 'POST', body: bodyOf(batch), keepalive, credentials: 'omit', signal: abort.signal,
       });
       status = answer.status;
@@ -255,7 +256,7 @@
     const batch = nextBatch();
     const last = batch.length ? batch[batch.length - 1].key : '';
     if (!last || last === beaconed || last === lastKept) return;
-    if (navigator.sendBeacon(eventsUrl(), bodyOf(batch))) beaconed = last;
+    if (navigator.sendBeacon(url('events'), bodyOf(batch))) beaconed = last;
   }
 
   // ---- experiences: a tab shows what the shared state holds
@@ -338,6 +339,9 @@
         track('ExperienceDismissed', {experience_id: id});
         if (channel) channel.postMessage({dismissed: id});
         close(id);
+      }),
+      claim: (email) => fetch(url('rewards/claims'), {
+        method: 'POST', body: JSON.stringify({claim: experience.content.claim, email}), credentials: 'omit',
       }),
     };
   }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from string import ascii_uppercase
 from typing import Final, NamedTuple
 
+from monitoring.dashboards.experiences import EXPERIENCES
 from monitoring.dashboards.live_path import LIVE_PATH
 from monitoring.dashboards.overview import OVERVIEW
 from monitoring.dashboards.panels import Board, Chart, Limits, Query, Row, Stat
@@ -22,7 +23,7 @@ with warnings.catch_warnings():
     from grafana_foundation_sdk.models import common as shapes
     from grafana_foundation_sdk.models import dashboard as model
 
-BOARDS: Final = (OVERVIEW, LIVE_PATH)
+BOARDS: Final = (OVERVIEW, LIVE_PATH, EXPERIENCES)
 TAG: Final = "hotbasket"
 _SOURCE: Final = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _STAT_HEIGHT, _CHART_HEIGHT = 5, 8

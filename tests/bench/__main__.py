@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.bench import embedded, page, results
+from tests.bench.campaigns import campaigns
 from tests.bench.catching_up import archive, worker
 from tests.bench.checkpoints import checkpoints
 from tests.bench.gateway_on_kafka import gateway_on_kafka
@@ -37,6 +38,7 @@ EMBEDDED: Mapping[str, tuple[str, Embedded]] = {
     ),
     "starting": ("Start to ready", lambda asked: embedded.starting(asked.rounds)),
     "actors": ("Fold and decide in actors", lambda _: embedded.actors()),
+    "campaigns": ("What campaigns cost", lambda asked: campaigns(asked.rounds)),
     "residents": ("Residents", lambda asked: embedded.residents(asked.residents)),
     "profile": ("Where the embedded gateway's time goes", lambda _: embedded.profile()),
     "night": ("The night", lambda _: night()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.bench import page_night, page_servers
+from tests.bench import page_campaigns, page_night, page_servers
 from tests.bench.results import Sections
 from tests.bench.tables import table
 
@@ -22,6 +22,7 @@ def render(sections: Sections) -> str:
     figures = {name: section["figures"] for name, section in sections.items()}
     parts = [_HEAD, _machines(sections), _summary(figures)]
     parts += [show(figures[name]) for name, show in _EMBEDDED.items() if name in figures]
+    parts += [page_campaigns.render(figures["campaigns"])] if "campaigns" in figures else []
     parts += [page_night.render(figures["night"])] if "night" in figures else []
     parts += page_servers.render(figures)
     return "\n".join(parts)
@@ -105,7 +106,13 @@ def _of_starting(figures: dict[str, Any]) -> list[Target]:
     ]
 
 
+def _of_campaigns(figures: dict[str, Any]) -> list[Target]:
+    slowest_us = figures["decision_us"]["the tenth wins"]["p50"]
+    return [(f"one decision over {figures['live']} campaigns", "≤ 100 µs", f"{slowest_us:.0f} µs", slowest_us <= 100)]
+
+
 _TARGETS: Mapping[str, Callable[[Any], list[Target]]] = {
+    "campaigns": _of_campaigns,
     "throughput": _of_throughput,
     "actors": _of_actors,
     "live_path": _of_live_path,

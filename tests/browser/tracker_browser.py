@@ -45,15 +45,15 @@ class Visit:
         self.shop = shop
         self.collector = collector
 
-    def open(self, page: Page | None = None, **asked: str) -> Page:
-        """Opens the shop in `page`, else in a new tab; `asked` tells the page's script what to do."""
+    def open(self, page: Page | None = None, *, file: str = "shop.html", **asked: str) -> Page:
+        """Opens a page of the shop in `page`, else in a new tab; `asked` tells the page's script what to do."""
         page = page or self.context.new_page()
-        page.goto(f"{self.shop.url}/shop.html?{urlencode(asked)}")
+        page.goto(f"{self.shop.url}/{file}?{urlencode(asked)}")
         return page
 
-    def shopping(self, page: Page | None = None, **asked: str) -> Page:
+    def shopping(self, page: Page | None = None, *, file: str = "shop.html", **asked: str) -> Page:
         """A page whose shopper is known and agreed."""
-        return self.open(page, **({"consent": "granted", "shopper": "c-1"} | asked))
+        return self.open(page, file=file, **({"consent": "granted", "shopper": "c-1"} | asked))
 
     def listening(self, page: Page | None = None, **asked: str) -> Page:
         """The same with a stream and a listener; returns when some tab's stream is open."""

@@ -23,7 +23,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-STATIC = Path(__file__).resolve().parents[2] / "gateway" / "static"
+from gateway.scripts import FILES, whole
+
 PAGES = Path(__file__).resolve().parent / "tracker_pages"
 DEADLINE_S = 15.0
 
@@ -114,6 +115,7 @@ class Collector:
             routes=[
                 Route("/v1/events", self._events, methods=["POST"]),
                 Route("/v1/experiences", self._experiences),
+                Route("/v1/rewards/claims", self._claims, methods=["POST"]),
                 Route("/{path:path}", self._preflight, methods=["OPTIONS"]),
             ]
         )
@@ -132,6 +134,8 @@ class Collector:
         self.answers: deque[Answer] = deque()
         self.otherwise = Answer()
         self.stall_s = 0.0
+        self.claims: list[Posted] = []
+        self.claim_answers: deque[Answer] = deque()
         self.bad_tokens: set[str] = set()
         self.opening: list[str] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -198,6 +202,14 @@ class Collector:
         statuses = answer.statuses or ["stored"] * len(posted.ids)
         results = [{"event_id": id_, "status": status} for id_, status in zip(posted.ids, statuses, strict=True)]
         return Response(json.dumps({"results": results}), 200, headers, "application/json")
+
+    async def _claims(self, request: Request) -> Response:
+        body = await request.body()
+        self.claims.append(
+            Posted(body=body, headers=dict(request.headers), query=dict(request.query_params), at=time.monotonic())
+        )
+        answer = self.claim_answers.popleft() if self.claim_answers else Answer(body='{"status":"stored"}')
+        return Response(answer.body, answer.status, self._cors(request) | answer.headers, "application/json")
 
     async def _experiences(self, request: Request) -> Response:
         self._loop = asyncio.get_running_loop()
@@ -267,10 +279,13 @@ class Shop:
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params.get("name", "shop.html")
-        path = (STATIC if name.startswith(("tracker", "widgets")) else PAGES) / name
-        if not re.fullmatch(r"[a-z_]+\.(js|css|html)", name) or not path.is_file():
+        path = PAGES / name
+        if name in FILES:
+            text = whole(name).decode()
+        elif re.fullmatch(r"[a-z_]+\.(js|css|html)", name) and path.is_file():
+            text = path.read_text(encoding="utf-8")
+        else:
             return Response(status_code=404)
-        text = path.read_text(encoding="utf-8")
         text = text.replace("{{collector}}", self.collector_url).replace("{{write_key}}", self.write_key)
         policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "

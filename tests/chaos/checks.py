@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.decide import read_told
 from domain.events import IdleElapsed
 from domain.ids import ShopperKey, shopper_hash
 from domain.records import Failed
 from domain.shopper import Shopper
+from domain.told import read_told
 from tests.chaos.load import Page, Tracker
 from tests.chaos.stored import Stored
 from tests.real_data import independent_fold

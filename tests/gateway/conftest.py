@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.gateway.desk import Desk
 from tests.gateway.standing import Standing
 
 Stand = Callable[..., Awaitable[Standing]]
@@ -33,3 +34,9 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
 async def standing(stand: Stand) -> Standing:
     """A started gateway with the usual settings."""
     return await stand()
+
+
+@pytest.fixture
+def desk(standing: Standing) -> Desk:
+    """The shop's server."""
+    return Desk(standing)

@@ -14,11 +14,14 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from actors.campaigns_now import MarketPorts
 from actors.partition import Stores as WorkerStores
 from actors.worker import Worker
 from adapters.clock import SystemClock
 from adapters.settings import Settings
+from adapters.vault_wiring import embedded_vault
 from adapters.wiring import Ports, embedded
+from adapters.zones import zone_of
 from deploy.http_server import HttpServer
 from deploy.listeners import address_of, listen
 from domain.ids import BEGINNING, ShopperKey, shopper_hash
@@ -134,7 +137,9 @@ class Standing:
         self.ports = embedded(data, self.settings, self.metrics, self.clock)
         self.shop = Shop("shop", ORIGIN)
         self.other = Shop("other", OTHER_ORIGIN, consent_default="denied")
-        self.keys = Keys(self.ports.secrets.subscription, self.ports.secrets.shopper_key)
+        self.vault = embedded_vault(data, self.settings, self.clock)
+        secrets = self.ports.secrets
+        self.keys = Keys(secrets.subscription, secrets.shopper_key, self.vault.keys.claims)
         self.gateway = self.another()
         transport = httpx.ASGITransport(self.gateway, raise_app_exceptions=True)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
@@ -142,11 +147,23 @@ class Standing:
 
     def another(self) -> Gateway:
         """Gives one more gateway over the same stores."""
+        return Gateway(self.stores(), self.keys, self.settings)
+
+    def stores(self) -> Stores:
+        """Gives the ports of a gateway."""
         ports = self.ports
-        stores = Stores(
-            ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, self.clock, self.metrics
+        return Stores(
+            ports.events,
+            ports.experiences,
+            ports.snapshots,
+            ports.trees,
+            ports.retailers,
+            self.clock,
+            self.metrics,
+            self.vault.vault,
+            ports.campaigns,
+            ports.ledger,
         )
-        return Gateway(stores, self.keys, self.settings)
 
     async def start(self) -> None:
         """Adds the retailers and starts the gateway."""
@@ -166,7 +183,14 @@ class Standing:
         ports = self.ports
         await ports.trees.push(self.shop.retailer.retailer_id, read_trees(json.dumps(TREE).encode()))
         stores = WorkerStores(
-            ports.events, ports.experiences, ports.snapshots, ports.trees, ports.failed, self.clock, self.metrics
+            ports.events,
+            ports.experiences,
+            ports.snapshots,
+            ports.trees,
+            ports.failed,
+            self.clock,
+            self.metrics,
+            market=MarketPorts(ports.campaigns, ports.ledger, ports.retailers, zone_of),
         )
         worker = Worker(stores, self.settings, "worker")
         working = asyncio.create_task(worker.run())
@@ -202,6 +226,7 @@ class Standing:
         await self.gateway.stop()
         await self.http.aclose()
         await self.ports.close()
+        await self.vault.close()
 
     async def post(self, body: Any, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
         """Posts events, as the shop's page does unless told otherwise."""

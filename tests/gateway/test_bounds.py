@@ -6,39 +6,21 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from domain.ids import Position
 from domain.records import SCHEMA_VERSION, Decided, Decision, Progress
+from tests.gateway.bound import REFUSED, Bound, refused
+from tests.gateway.claim_bounds import CLAIM_BOUNDS
 from tests.gateway.conftest import Stand
 from tests.gateway.page import listening
 from tests.gateway.standing import Standing, added, until
 from tests.unit.experiences import shown
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
-Exceed = Callable[[Standing, Path], Awaitable[object]]
-
-
-class Bound(NamedTuple):
-    """One setting.
-
-    Attributes:
-        settings: small values.
-        exceed: goes beyond them, and gives what came of it.
-        expected: what has to come of it.
-        metric: the sample that has to be 1 afterwards; empty where nothing was refused or dropped.
-    """
-
-    settings: dict[str, Any]
-    exceed: Exceed
-    expected: object
-    metric: str = ""
-    labels: dict[str, str] = {}
 
 
 async def posted(standing: Standing, body: Any, **headers: str) -> tuple[int, str, bool]:
@@ -278,12 +260,6 @@ async def decided(standing: Standing, shopper_id: str, slots: list[str]) -> None
     await until(is_known, "the gateway has read it")
 
 
-def refused(status: int, error: str) -> dict[str, str]:
-    """Gives the labels of a refused request."""
-    return {"status": str(status), "error": error}
-
-
-REFUSED = "refused_requests_total"
 BOUNDS = {
     "event_bytes_max": Bound(
         {"event_bytes_max": 1_024},
@@ -356,6 +332,7 @@ BOUNDS = {
     "recent_max": Bound({"recent_max": 2}, many_experiences, 2, "recent_evicted_total"),
     "subscription_s": Bound({"subscription_s": 1}, ended_token, 401, REFUSED, refused(401, "unauthorized")),
     "drain_s": Bound({"drain_s": 0.1}, slow_drain, 1),
+    **CLAIM_BOUNDS,
 }
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.gateway.standing import Standing, added, until
+from tests.gateway.till import Till
 
 
 async def test_a_subscription_says_when_it_ends(standing: Standing) -> None:
@@ -53,3 +54,30 @@ async def test_a_shopper_never_seen_is_unknown(standing: Standing) -> None:
     for shopper, headers in (("loyalty-no-10", standing.shop.secret), ("loyalty-no-9", standing.other.secret)):
         answer = await standing.ask("/v1/shoppers/lookup", shopper, headers)
         assert (404, "unknown_shopper") == (answer.status_code, answer.json()["error"])
+
+
+async def test_a_lookup_says_who_lost_and_what_would_have_been_enough(standing: Standing) -> None:
+    """A tension from 50.00 on, met by a basket of 60.00, lost by its threshold: 10.01 less, and it had been shown."""
+    await Till(standing).open()
+    event = added("wine", "loyalty-no-9", quantity=60)
+    await standing.post(event)
+    seen: list[dict[str, Any]] = []
+
+    async def is_saved() -> bool:
+        answer = await standing.ask("/v1/shoppers/lookup", "loyalty-no-9")
+        seen.append(answer.json())
+        return answer.status_code == 200
+
+    await until(is_saved, "a checkpoint has the event")
+    assert [
+        {
+            "event_id": event["event_id"],
+            "slot": "bar",
+            "node_id": "free",
+            "campaign_id": "free",
+            "reason": "threshold_passed",
+            "flip": {"change": "basket_total", "by_minor": -1_001},
+        }
+    ] == seen[-1]["lost"]
+    assert ([], []) == (seen[-1]["promises"], seen[-1]["decisions"])
+    assert [None] == [one["flip"] for one in seen[-1]["considered"]]

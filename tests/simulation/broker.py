@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from domain.errors import Fenced, PortError
 from domain.ports.event_log import Committed
@@ -17,18 +18,28 @@ from tests.simulation.wire import Sky
 DOWN = "the broker is down"
 
 
+class Stamp(NamedTuple):
+    """When something durable was written anywhere: its number among all such writes, and virtual seconds."""
+
+    number: int
+    at_s: float
+
+
 class Topic:
     """One partition of one log.
 
     Attributes:
         rows: (offset, payload), offsets growing.
+        stamps: of each row.
         durable: how many of the rows are.
     """
 
-    def __init__(self, next_offset: Callable[[int], int]) -> None:
+    def __init__(self, next_offset: Callable[[int], int], stamp: Callable[[], Stamp]) -> None:
         self.rows: list[tuple[int, bytes]] = []
+        self.stamps: list[Stamp] = []
         self.durable = 0
         self._next_offset = next_offset
+        self._stamp = stamp
 
     def write(self, payloads: Sequence[bytes]) -> list[int]:
         """Takes payloads, volatile, and gives their offsets."""
@@ -36,6 +47,7 @@ class Topic:
         for payload in payloads:
             offset = self._next_offset(self.rows[-1][0] if self.rows else -1)
             self.rows.append((offset, payload))
+            self.stamps.append(self._stamp())
             offsets.append(offset)
         return offsets
 
@@ -46,6 +58,7 @@ class Topic:
     def forget(self) -> None:
         """Loses what is volatile."""
         del self.rows[self.durable :]
+        del self.stamps[self.durable :]
 
     def behind(self, offset: int, rows_max: int) -> list[tuple[int, bytes]]:
         """Gives durable rows behind an offset."""
@@ -65,15 +78,22 @@ class Broker:
         self._sky = sky
         gap = sky.draw.random() < 0.5  # other writers' marks may stand between two of our records
         self.partitions = partitions
-        self.events = [Topic(lambda last: last + 1) for _ in range(partitions)]
+        self._written = 0
+        self.events = [Topic(lambda last: last + 1, self.stamp) for _ in range(partitions)]
         self.experiences = [
-            Topic(lambda last: last + (sky.draw.choice((1, 1, 1, 2, 5)) if gap else 1)) for _ in range(partitions)
+            Topic(lambda last: last + (sky.draw.choice((1, 1, 1, 2, 5)) if gap else 1), self.stamp)
+            for _ in range(partitions)
         ]
         self.commits: dict[int, Committed] = {}
         self.group = Group(partitions)
         self.is_down = False
         self._flushed: asyncio.Future[bool] | None = None
         self._arrived: list[asyncio.Future[None]] = []
+
+    def stamp(self) -> Stamp:
+        """Gives the next write its number: logs and control plane count as one."""
+        self._written += 1
+        return Stamp(self._written, self._sky.loop.time())
 
     def check(self) -> None:
         """Raises PortError while the broker is down."""

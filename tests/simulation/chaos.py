@@ -65,7 +65,7 @@ class Chaos:
 
     async def govern(self) -> None:
         """Does what people do: pushes trees, asks for replays; now and then the log takes in something unreadable."""
-        self.push(damaged=False)
+        self._open_shops()
         while not self.is_over:
             await asyncio.sleep(self._draw.expovariate(1 / _PEOPLE_S))
             if self.is_over:
@@ -88,6 +88,13 @@ class Chaos:
         tree = draw_tree(self._draw)
         generation = self._system.push(retailer_id, [(whose, damage(self._draw, tree) if damaged else tree)])
         self._trace(f"push {'a damaged' if damaged else 'a'} tree of {retailer_id}/{whose[:8]}, {generation}")
+
+    def _open_shops(self) -> None:
+        """Pushes a first tree; mostly there is one for everybody."""
+        self.push(damaged=False)
+        if self._draw.random() < 0.8:
+            for retailer_id in RETAILERS:
+                self._system.push(retailer_id, [(DEFAULT, draw_tree(self._draw))])
 
     def _push_to_all(self) -> None:
         if not self.is_over:

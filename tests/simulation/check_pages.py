@@ -38,7 +38,7 @@ def check_pages(system: System, pages: Sequence[Page], now_ms: int) -> list[str]
             and said.shopper == hash_of(page.client.retailer_id, page.client.shopper_id)
         ]
         decided = {
-            Told(shown.experience_id, shown.tree_generation, shown.node_id)
+            Told(shown.experience_id, shown.tree_generation, shown.node_id, shown.campaign_id)
             for said in theirs
             for shown in (decision.experience for decision in said.decisions)
         }

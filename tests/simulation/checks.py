@@ -5,36 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.decide import read_told
-from domain.events import IdleElapsed
+from domain.events import InsideEvent
 from domain.ids import Position, ShopperKey
+from domain.purse import purse_key
 from domain.records import Failed, Record, decode_experience_record, decode_record
 from domain.shopper import Shopper, decode
+from domain.told import read_told
 from tests.simulation.client import Client
 from tests.simulation.event_log import EPOCH
 from tests.simulation.expected import Expected, Heard, expect, hear
+from tests.simulation.markets import Markets
 from tests.simulation.oracle import Oracle
 from tests.simulation.shop import hash_of
 from tests.simulation.system import System
 
 
-def check(system: System, clients: Sequence[Client], *, garbage: int, jumps: bool) -> list[str]:
-    """Gives every fault that was found."""
+def check(system: System, clients: Sequence[Client], *, garbage: int, jumps: bool, grace_ms: int) -> list[str]:
+    """Gives every fault that was found.
+
+    Args:
+        system: whose workers have stopped.
+        clients: everybody who sent events.
+        garbage: records written that nobody can read.
+        jumps: whether wall clocks jumped.
+        grace_ms: after which a promise may end that nothing has redeemed.
+    """
     faults = [*system.failures, *system.shelf.complaints]
     records: list[dict[Position, Record]] = []
     for topic in system.broker.events:
         rows = {Position(EPOCH, offset): decode_record(payload) for offset, payload in topic.rows[: topic.durable]}
         records.append({position: record for position, record in rows.items() if isinstance(record, Record)})
     faults += _acknowledged(clients, records)
+    markets = Markets(system.books.versions)
     expected: dict[tuple[str, str], Expected] = {}
     for number, topic in enumerate(system.broker.experiences):
         heard = hear([(offset, decode_experience_record(row)) for offset, row in topic.rows[: topic.durable]])
         faults += [f"partition {number}: {fault}" for fault in heard.faults]
         faults += _processed(system, number, records[number], heard)
-        oracle = Oracle(number, system.pushes, heard)
+        oracle = Oracle(number, system.broker, system.pushes, markets, heard)
         oracle.replay(records[number])
         faults += [f"partition {number}: {fault}" for fault in oracle.faults]
-        expected |= expect(records[number], heard)
+        expected |= expect(records[number], heard, system.books.newest, grace_ms)
     faults += _states(system, expected, jumps=jumps)
     unreadable = sum(failure.reason == "undecodable" for failure in system.shelf.failures.values())
     if len(system.shelf.failures) != unreadable or unreadable > garbage:
@@ -66,7 +77,7 @@ def _acknowledged(clients: Sequence[Client], records: Sequence[dict[Position, Re
         str(record.event.event_id)
         for partition in records
         for record in partition.values()
-        if record.event.event_id not in made and not isinstance(record.event, IdleElapsed)
+        if record.event.event_id not in made and not isinstance(record.event, InsideEvent)
     ]
     return faults + [f"{event_id} is in the log, and nobody sent it" for event_id in invented]
 
@@ -92,6 +103,7 @@ def _states(system: System, expected: dict[tuple[str, str], Expected], *, jumps:
     """Every snapshot is what the design makes of the logs."""
     faults = []
     for key, shopper in expected.items():
+        faults += shopper.promised.faults
         snapshot = system.shelf.snapshots.get(ShopperKey(*key))
         if snapshot is None:
             faults.append(f"{key[1][:8]} has no snapshot")
@@ -105,7 +117,9 @@ def _states(system: System, expected: dict[tuple[str, str], Expected], *, jumps:
         ]
         if state.timer is not None and not jumps:
             faults.append(f"{key[1][:8]} still waits for {state.timer}")
-    strangers = [key for key in system.shelf.snapshots if key not in expected]
+        faults += [f"{key[1][:8]} is promised for ever: {one}" for one in state.reservations if one.is_open]
+    purses = {purse_key(number) for number in range(system.broker.partitions)}
+    strangers = [key for key in system.shelf.snapshots if key not in expected and key not in purses]
     for key in strangers:
         if decode(system.shelf.snapshots[key].payload) != Shopper(retailer_id=key.retailer_id, shopper=key.shopper):
             faults.append(f"{key.shopper[:8]} has a snapshot, and nothing ever happened to it")
@@ -128,6 +142,8 @@ def _of_state(state: Shopper) -> dict[str, object]:
             slot.experience.slot: (slot.experience.experience_id, slot.state, slot.position) for slot in state.slots
         },
         "decisions": [read_told(told).experience_id for told in state.decisions],
+        "promises": [(one.experience_id, one.order_id or "", one.committed_minor) for one in state.reservations],
+        "verified orders": list(state.verified_orders),
     }
 
 
@@ -140,4 +156,6 @@ def _of_expected(shopper: Expected) -> dict[str, object]:
         "place": (shopper.generation, shopper.node_id),
         "slots": shopper.slots,
         "decisions": shopper.decisions,
+        "promises": [(one.experience_id, one.order_id, one.committed_minor) for one in shopper.promised.promises],
+        "verified orders": list(shopper.promised.orders),
     }

@@ -34,6 +34,7 @@ class Habits(NamedTuple):
         says_sent_at: whether requests carry `sent_at`.
         waits: of requests, how many ask to wait for their experiences.
         late: of events, how many happened long ago, offline.
+        told: of what becomes of orders, how much the shop's server tells; the page tells the rest.
     """
 
     events: int
@@ -42,6 +43,7 @@ class Habits(NamedTuple):
     says_sent_at: bool
     waits: float
     late: float
+    told: float
 
 
 def draw_habits(draw: random.Random) -> Habits:
@@ -53,6 +55,7 @@ def draw_habits(draw: random.Random) -> Habits:
         says_sent_at=draw.random() < 0.7,
         waits=draw.choice((0.0, 0.0, 0.5)),
         late=draw.choice((0.0, 0.0, 0.1)),
+        told=draw.choice((0.2, 0.7, 1.0)),
     )
 
 
@@ -95,6 +98,9 @@ class Client:
         self._clock = clock
         self._network = network
         self._draw = draw
+        self._orders: list[dict[str, Any]] = []
+        self._of_server: set[str] = set()
+        self._tempted = 0
         self._sending: set[str] = set()
         self._more = asyncio.Event()
 
@@ -120,26 +126,31 @@ class Client:
     async def _send(self) -> None:
         while True:
             events = [event for event in self.queue if event["event_id"] not in self._sending]
-            batch = events[: self._draw.randint(1, _BATCH_MAX)]
+            by_server = bool(events) and self._is_told_by_server(events[0])
+            batch = [event for event in events if self._is_told_by_server(event) == by_server]
+            batch = batch[: self._draw.randint(1, _BATCH_MAX)]
             if not batch:
                 self._more.clear()
                 await self._more.wait()
                 continue
             ids = {event["event_id"] for event in batch}
             self._sending |= ids
-            self._take(batch, await self._post(batch))
+            self._take(batch, await self._post(batch, by_server=by_server))
             self._sending -= ids
             if any(event["event_id"] in ids for event in self.queue):
                 await asyncio.sleep(self._draw.uniform(0.05, 0.5))
 
-    async def _post(self, batch: list[dict[str, Any]]) -> Reply | None:
+    def _is_told_by_server(self, event: dict[str, Any]) -> bool:
+        """Tells whether an event comes from the shop's server, with the secret key."""
+        return self.habits.in_flight > 1 or event["event_id"] in self._of_server
+
+    async def _post(self, batch: list[dict[str, Any]], *, by_server: bool) -> Reply | None:
         """Posts a batch, as a page or as a shop's server, sometimes to wait for what it brings."""
         body: dict[str, Any] = {"events": batch}
         if self.habits.says_sent_at:
             body["sent_at"] = _rfc3339(self._clock.now_ms())
         headers, query = {"Content-Type": "text/plain"}, ""
-        is_server = self.habits.in_flight > 1
-        if is_server:
+        if by_server:
             headers["Authorization"] = f"Basic {b64encode(f'{secret_key(self.retailer_id)}:'.encode()).decode()}"
         else:
             query = f"write_key={write_key(self.retailer_id)}"
@@ -151,7 +162,7 @@ class Client:
         reply = await self._network.post("/v1/events", body, headers, query)
         if reply is not None and reply.status == 200:
             # A token may have expired by a clock that jumped; it never refuses events.
-            allowed = {is_server} if is_server or not self.token else {True, False}
+            allowed = {by_server} if by_server or not self.token else {True, False}
             self._hear(batch, reply, allowed if waits else {False})
         return reply
 
@@ -200,6 +211,8 @@ class Client:
             "shopper_id": self.shopper_id,
         }
         deed = self._deed()
+        if deed["type"].startswith("Order") and draw.random() < self.habits.told:
+            self._of_server.add(event["event_id"])
         if draw.random() < 0.03:
             deed = {"type": "AddedToBasket", "product": {"product_id": "p-1"}, "quantity": 0}
             self.fates[event["event_id"]] = "rejected"
@@ -214,7 +227,6 @@ class Client:
         product: dict[str, Any] = {"product_id": product_id, "category_id": CATEGORIES[product_id]}
         if draw.random() < 0.7:
             product |= {"price_minor": PRICES[product_id], "currency": "USD" if draw.random() < 0.05 else "EUR"}
-        order_id = f"o-{draw.randint(1, 4)}"
         shown = draw.choice(self.known_experiences) if self.known_experiences else "not-mine"
         deeds: list[tuple[int, dict[str, Any]]] = [
             (8, {"type": "AddedToBasket", "product": product, "quantity": draw.randint(1, 3)}),
@@ -222,12 +234,39 @@ class Client:
             (4, {"type": "PageViewed", "page": {"kind": "product", "product_id": product_id}}),
             (2, {"type": "LinkClicked", "target": "/offers"}),
             (2, {"type": "ProductsSearched", "query": draw.choice(("Tomato Sauce", "wine", "soap"))}),
-            (1, {"type": "OrderPaid", "order_id": order_id, "lines": [], "total_minor": 999, "currency": "EUR"}),
-            (1, {"type": "OrderStatusChanged", "order_id": order_id, "status": draw.choice(("shipped", "returned"))}),
+            (8 if len(self.known_experiences) > self._tempted else 2, self._order()),
+            (5 if self._orders else 1, self._order_moved()),
             (1, {"type": "ExperienceShown", "experience_id": shown}),
             (2, {"type": "ExperienceDismissed", "experience_id": shown}),
         ]
-        return draw.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])[0]
+        deed = draw.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])[0]
+        if deed["type"] == "OrderPaid":
+            self._orders.append(dict(deed))
+            self._tempted = len(self.known_experiences)
+        return deed
+
+    def _order(self) -> dict[str, Any]:
+        """Pays an order, or tells again of one that was paid: page and server both may, and devices share orders."""
+        draw = self._draw
+        if self._orders and draw.random() < 0.3:
+            return dict(draw.choice(self._orders))
+        lines = [
+            {"product_id": product_id, "quantity": draw.randint(1, 3), "price_minor": PRICES[product_id]}
+            for product_id in draw.sample(tuple(PRICES), draw.choice((0, 2, 3, 4, 5)))
+        ]
+        order_id = f"o-{draw.randint(1, 20)}"
+        return {"type": "OrderPaid", "order_id": order_id, "lines": lines, "total_minor": 999, "currency": "EUR"}
+
+    def _order_moved(self) -> dict[str, Any]:
+        """Tells what becomes of an order that was paid, or of one that nobody knows."""
+        draw = self._draw
+        status = draw.choice(("shipped", "cancelled", "returned", "partially_returned", "partially_returned"))
+        order = draw.choice(self._orders[-3:]) if self._orders else {"order_id": "o-1", "lines": []}
+        moved: dict[str, Any] = {"type": "OrderStatusChanged", "order_id": order["order_id"], "status": status}
+        if status == "partially_returned":
+            some = draw.sample(order["lines"], draw.randint(0, len(order["lines"])))
+            moved["lines"] = [{**line, "quantity": draw.randint(1, line["quantity"])} for line in some]
+        return moved
 
 
 def _rfc3339(at_ms: int) -> str:

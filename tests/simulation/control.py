@@ -42,7 +42,7 @@ def _known() -> dict[str, Known]:
     }
 
 
-_CONTROL = Control(
+CONTROL = Control(
     version=1,
     retailers={retailer_id: Retailer(retailer_id=retailer_id, name=retailer_id) for retailer_id in RETAILERS},
     grants=_grants(),
@@ -56,7 +56,7 @@ class SimulatedRetailers:
 
     def current(self) -> Control:
         """Gives them."""
-        return _CONTROL
+        return CONTROL
 
     async def add(self, retailer: Retailer, write_key_digest: str, secret_key_digest: str) -> None:
         """Is not asked for in a run."""

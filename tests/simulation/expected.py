@@ -10,9 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.events import AddedToBasket, IdleElapsed, OrderPaid, OrderStatusChanged, RemovedFromBasket
+from domain.campaigns import Campaign
+from domain.events import (
+    AddedToBasket,
+    IdleElapsed,
+    OrderPaid,
+    OrderStatusChanged,
+    RemovedFromBasket,
+    ReservationExpired,
+)
 from domain.ids import BEGINNING, Position
+from domain.purse import CampaignKey
 from domain.records import Decided, ExperienceRecord, Failed, Owner, Progress, Record
+from tests.simulation.promised import Promised
 
 _HALF_AN_HOUR_MS = 30 * 60 * 1_000
 
@@ -31,6 +41,7 @@ class Line:
 class Expected:
     """One shopper, as the design says."""
 
+    promised: Promised
     lines: dict[str, Line] = field(default_factory=dict)
     clock_ms: int = 0
     started_at_ms: int = 0
@@ -52,6 +63,11 @@ class Expected:
         event = record.event
         if event.event_id in self.seen:
             return
+        if isinstance(event, ReservationExpired):
+            self.promised.fold(record, said)
+            if said is not None:
+                self.seen.append(event.event_id)
+            return
         if isinstance(event, IdleElapsed):
             if event.after_event_id != self.last_outside or event.node_id != self.node_id or not self.waits:
                 return
@@ -62,6 +78,7 @@ class Expected:
             self._pass_time(record.event_time_ms)
             self._change(record)
         self.seen.append(event.event_id)
+        self.promised.fold(record, said)
         if said is not None:
             self._take_over(said)
 
@@ -125,6 +142,8 @@ class Expected:
         for gone in said.withdrawals:
             shown = self.slots[gone.slot][0] if gone.slot in self.slots else "what was never decided"
             self.slots[gone.slot] = (shown, "withdrawn", said.position)
+        for decision in said.held_out:
+            self.decisions.insert(0, decision.experience.experience_id)
         for decision in said.decisions:
             shown = decision.experience.experience_id
             self.slots[decision.experience.slot] = (shown, "open", said.position)
@@ -141,12 +160,14 @@ class Heard:
         through: events up to here are processed.
         faults: what no correct system writes.
         ignored: records of owners that were not the newest any more.
+        closed: by position, the offset of the first `Progress` through it, in order.
     """
 
     records: dict[Position, Decided | Failed] = field(default_factory=dict)
     through: Position = BEGINNING
     faults: list[str] = field(default_factory=list)
     ignored: list[Decided | Failed] = field(default_factory=list)
+    closed: dict[Position, int] = field(default_factory=dict)
 
 
 def hear(rows: Sequence[tuple[int, ExperienceRecord]]) -> Heard:
@@ -166,6 +187,8 @@ def hear(rows: Sequence[tuple[int, ExperienceRecord]]) -> Heard:
             for said in waiting:
                 _count(heard, said)
             waiting = []
+            if record.through > heard.through:
+                heard.closed[record.through] = offset
             heard.through = max(heard.through, record.through)
         else:
             waiting.append(record)
@@ -182,12 +205,22 @@ def _count(heard: Heard, said: Decided | Failed) -> None:
         heard.faults.append(f"decided twice, differently:\n    {before}\n    {said}")
 
 
-def expect(records: Mapping[Position, Record], heard: Heard) -> dict[tuple[str, str], Expected]:
-    """Folds one partition's events into its shoppers."""
+def expect(
+    records: Mapping[Position, Record], heard: Heard, campaigns: Mapping[CampaignKey, Campaign], grace_ms: int
+) -> dict[tuple[str, str], Expected]:
+    """Folds one partition's events into its shoppers.
+
+    Args:
+        records: its events.
+        heard: of its experience log.
+        campaigns: every campaign that ever was.
+        grace_ms: after which a promise may end that nothing has redeemed.
+    """
     shoppers: dict[tuple[str, str], Expected] = {}
     for position in sorted(records):
         record = records[position]
         said = heard.records.get(position)
         if not isinstance(said, Failed):
-            shoppers.setdefault(record.key, Expected()).fold(record, said)
+            fresh = Expected(Promised(record.key, campaigns, grace_ms))
+            shoppers.setdefault(record.key, fresh).fold(record, said)
     return shoppers

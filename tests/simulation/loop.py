@@ -123,6 +123,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Virtual seconds."""
         return self._now_s
 
+    def leap(self, seconds: float) -> None:
+        """Lets time pass in which nothing runs, as when every machine sleeps; whatever is due by then comes at once."""
+        self._now_s += seconds
+
     def outside(self, delay_s: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
         """Calls something later on behalf of no process, whoever lives or dies meanwhile."""
         return self.call_later(delay_s, callback, *args, context=Context())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -23,14 +23,13 @@ from domain.errors import Fenced, PortError
 from domain.ids import Position
 from domain.listening import Heard, Listener
 from domain.ports.event_log import Place, Poll
-from domain.ports.experience_log import Entry, ExperienceLog
+from domain.ports.experience_log import Entry
 from domain.records import Decided, Failed, Owner, Record
 from domain.shopper import Shopper
 from gateway import collect, deliver, follow
 from gateway.answers import Refusal
-from tests.simulation import broker, event_log, experience_log, stores
-
-Plant = Callable[[pytest.MonkeyPatch], None]
+from tests.simulation import broker, event_log, mutations_of_budgets, stores
+from tests.simulation.mutations_of_budgets import Credulous, Plant
 
 
 class _Trusting(Listener):
@@ -67,16 +66,6 @@ class _Repeating(Listener):
         return super().hear(entry)
 
 
-class _Credulous(experience_log.SimulatedExperienceLog):
-    """Takes everybody for the owner who asks."""
-
-    def __init__(self, log: ExperienceLog) -> None:
-        vars(self).update(vars(log))
-
-    async def confirm(self, partition: int, token: int) -> int:
-        return 0
-
-
 def tail_ignores_tokens(patch: pytest.MonkeyPatch) -> None:
     """A new owner takes over what fenced owners said (rule 4)."""
     patch.setattr(tail, "Listener", _Trusting)
@@ -100,8 +89,8 @@ def adopts_by_deciding(patch: pytest.MonkeyPatch) -> None:
     """A new owner asks the tree of today for decisions of yesterday (rule 4)."""
     process = shopper.Resident.process
 
-    def decide_again(self: shopper.Resident, item: Item, token: int) -> Answer:
-        answer = process(self, item._replace(adopting=False), token)
+    def decide_again(self: shopper.Resident, item: Item, *given: Any) -> Answer:
+        answer = process(self, item._replace(adopting=False), *given)
         return structs.replace(answer, record=None) if item.adopting else answer
 
     patch.setattr(shopper.Resident, "process", decide_again)
@@ -116,8 +105,10 @@ def saves_without_confirming(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint saves whatever it has, owner or not (rule 5)."""
     made = partition.Partition.__init__
 
-    def init(self: partition.Partition, number: int, token: int, committed: Any, tail_: Any, stores: Any) -> None:
-        made(self, number, token, committed, tail_, stores._replace(experiences=_Credulous(stores.experiences)))
+    def init(self: partition.Partition, *given: Any) -> None:
+        stores = given[-1]._replace(experiences=Credulous(given[-1].experiences))
+        changed = (*given[:-1], stores)
+        made(self, *changed)
 
     patch.setattr(partition.Partition, "__init__", init)
 
@@ -126,8 +117,8 @@ def saves_before_progress(patch: pytest.MonkeyPatch) -> None:
     """A checkpoint takes shoppers whose decisions are not in the log yet (rule 5)."""
     tell = partition.Partition._tell
 
-    async def save_at_once(self: partition.Partition, items: Sequence[Item]) -> Any:
-        results = await tell(self, items)
+    async def save_at_once(self: partition.Partition, *given: Any) -> Any:
+        results = await tell(self, *given)
         saving = self._saving
         unsaved = await self.collect()
         self._saving, self._dirty, self._failures = saving, self._saving | self._dirty, list(unsaved.failures)
@@ -157,9 +148,9 @@ def saves_while_adopting(patch: pytest.MonkeyPatch) -> None:
         made(self, *given)
         self.through = self._adopting_through
 
-    async def never_back(self: partition.Partition, batch: Any) -> Any:
+    async def never_back(self: partition.Partition, *given: Any) -> Any:
         through = self.through
-        results = await process(self, batch)
+        results = await process(self, *given)
         self.through = max(through, self.through)
         return results
 
@@ -237,8 +228,8 @@ def poison_is_swallowed(patch: pytest.MonkeyPatch) -> None:
     """An event that can't be processed leaves no trace (rule 10)."""
     process = shopper.Resident.process
 
-    def swallow(self: shopper.Resident, item: Any, token: int) -> Any:
-        answer = process(self, item, token)
+    def swallow(self: shopper.Resident, *given: Any) -> Any:
+        answer = process(self, *given)
         return shopper.NOTHING if isinstance(answer.record, Failed) else answer
 
     patch.setattr(shopper.Resident, "process", swallow)
@@ -272,8 +263,8 @@ def stale_timers_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A timer that fires while an event is on its way takes that event's timer with it (rule 2)."""
     process = shopper.Resident.process
 
-    def forget(self: shopper.Resident, item: Any, token: int) -> Any:
-        answer = process(self, item, token)
+    def forget(self: shopper.Resident, *given: Any) -> Any:
+        answer = process(self, *given)
         return Answer(repeat=True) if answer.repeat else answer
 
     patch.setattr(shopper.Resident, "process", forget)
@@ -363,6 +354,7 @@ PLANTED: Final[Mapping[Plant, int | None]] = {
     timers_die_with_their_worker: 48,
     trees_are_never_renewed: 0,
     clean_starts_lose_the_log: 0,
+    **mutations_of_budgets.PLANTED,
 }
 """Every bug, and a seed whose run finds it; None where only about one run in a thousand does: `--planted --runs 2000`
 looks for these too."""

@@ -6,20 +6,26 @@ older one than before, and never older than what was visible when the event came
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple
 
 from domain.decide import decide
 from domain.errors import HotbasketError
 from domain.events import IdleElapsed
-from domain.fold import apply
+from domain.fold import Applied, apply
 from domain.ids import Position, ShopperKey
 from domain.ports.tree_store import DEFAULT, StoredTree
-from domain.records import Failed, Record
+from domain.records import Decided, Failed, Record
 from domain.shopper import Shopper
 from domain.tree import Tree
+from tests.simulation.broker import Broker
 from tests.simulation.expected import Heard
+from tests.simulation.markets import Markets
 from tests.simulation.shop import IDLE_MIN_S
+
+_NOBODY = -1
 
 
 class Push(NamedTuple):
@@ -39,12 +45,18 @@ class Push(NamedTuple):
 class Oracle:
     """Replays a partition's events with the trees that were pushed."""
 
-    def __init__(self, number: int, pushes: list[Push], heard: Heard) -> None:
+    def __init__(self, number: int, broker: Broker, pushes: list[Push], markets: Markets, heard: Heard) -> None:
         self.faults: list[str] = []
         self.states: dict[ShopperKey, Shopper] = {}
         self._number = number
         self._pushes = pushes
+        self._markets = markets
         self._heard = heard
+        self._came_s = [stamp.at_s for stamp in broker.events[number].stamps]
+        topic = broker.experiences[number]
+        self._said_s = {row[0]: stamp.at_s for row, stamp in zip(topic.rows, topic.stamps, strict=True)}
+        self._closed = sorted(heard.closed)
+        self._newest: dict[int, int] = {}
 
     def replay(self, records: Mapping[Position, Record]) -> None:
         """Takes the partition's events in order."""
@@ -68,15 +80,36 @@ class Oracle:
             idle_ms = record.event_time_ms - before.clock_ms
             if idle_ms < IDLE_MIN_S * 1_000:  # by the tree of whoever wrote it, who may have known a newer one
                 self.faults.append(f"{position}: {before.timer} elapsed after {idle_ms} ms")
-        self._check_generation(key, position, before.generation, generation)
+        if not applied.stays:
+            self._check_generation(key, position, before.generation, generation)
         try:
-            state, again = decide(applied, record, self._tree(key, generation), getattr(said, "token", -1))
+            tree = self._tree(key, generation)
+            state, again = self._decide(applied, record, tree, None if isinstance(said, Failed) else said)
         except HotbasketError as error:
             self.faults.append(f"{position}: decided with an unreadable tree of generation {generation}: {error}")
             return
         if again != said:
             self.faults.append(f"{position}: decided otherwise than the tree says:\n    {said}\n    {again}")
         self.states[key] = state
+
+    def _decide(
+        self, applied: Applied, record: Record, tree: Tree | None, said: Decided | None
+    ) -> tuple[Shopper, Decided | None]:
+        """Decides with every version of the campaigns that may have been in force, until it comes to the same."""
+        token = said.token if said is not None else _NOBODY
+        position = applied.state.position
+        closed = bisect_left(self._closed, position)
+        until_s = self._said_s[self._heard.closed[self._closed[closed]]] if closed < len(self._closed) else inf
+        outcome: tuple[Shopper, Decided | None] = applied.state, None
+        for version in self._markets.between(self._came_s[position.offset], until_s):
+            if version < self._newest.get(token, 0):
+                continue
+            for market in self._markets.of(version, said):
+                outcome = decide(applied, record, tree, token, market)
+                if outcome[1] == said:
+                    self._newest[token] = version if said is not None else 0
+                    return outcome
+        return outcome
 
     def _tree(self, key: ShopperKey, generation: int) -> Tree | None:
         pushed = {push.owner: push.tree.blob for push in self._pushes if push.tree.generation == generation}

@@ -33,6 +33,7 @@ class Told(NamedTuple):
     experience_id: str
     generation: int
     node_id: str
+    campaign_id: str | None
 
 
 class Page:
@@ -145,7 +146,7 @@ class Page:
         if shown in self._on_screen:
             self.faults.append(f"shown twice on one screen: {shown} in {told['slot']}")
         self._on_screen.add(shown)
-        self.told.append(Told(shown, told["tree_generation"], told["node_id"]))
+        self.told.append(Told(shown, told["tree_generation"], told["node_id"], told.get("campaign_id")))
         self.screen[told["slot"]] = Shown(shown, told["expires_at"])
         self.client.known_experiences.append(shown)
 

@@ -11,7 +11,8 @@ import pytest
 from msgspec import Struct
 
 from tests.simulation.many import faults_of, on_every_core
-from tests.simulation.mutations import PLANTED, Plant
+from tests.simulation.mutations import PLANTED
+from tests.simulation.mutations_of_budgets import Plant
 
 SEARCHED: Final = 150
 """Seeds tried where the one on record does not find its bug any more; most bugs show within fifty of them."""

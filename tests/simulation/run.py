@@ -9,14 +9,21 @@ from typing import Any, NamedTuple
 
 from thespian.actors import ActorSystem
 
+from actors import lease_desk
+from domain import reservations
 from domain.ids import ShopperKey
+from domain.shopper import decode
 from tests.simulation.chaos import Chaos
+from tests.simulation.check_budgets import check_budgets
 from tests.simulation.check_pages import check_pages
 from tests.simulation.checks import check
 from tests.simulation.client import Client, draw_habits
 from tests.simulation.clock import World
 from tests.simulation.loop import Process, Stuck, VirtualLoop, current_process
+from tests.simulation.marketing import Marketing
 from tests.simulation.page import Page
+from tests.simulation.periods import quickened
+from tests.simulation.recount import Recount
 from tests.simulation.shop import RETAILERS, hash_of
 from tests.simulation.system import System
 from tests.simulation.wire import Sky, draw_weather
@@ -25,6 +32,9 @@ _STORM_S = 8.0
 _RECOVERY_S = 120.0
 _QUIET_S = 3.0
 """Longer than any idle timer of a run's trees."""
+_TELLS, _SETTLING_S = 3, 0.7
+_LONG_S = 48 * 3_600.0
+"""Longer than any promise is kept, by the most wrong of a run's clocks."""
 
 
 class Outcome(NamedTuple):
@@ -52,7 +62,8 @@ def simulate(seed: int, trace: Callable[[str], None] | None = None) -> Outcome:
     run = Run(seed, loop, tell)
     try:
         try:
-            faults = loop.run_until_complete(run.live())
+            with quickened(random.Random(f"{seed}/periods")):
+                faults = loop.run_until_complete(run.live())
         except Stuck as stuck:
             faults = [str(stuck)]
         finally:
@@ -84,6 +95,7 @@ class Run:
         for number in range(draw.randint(2, 6)):
             self._add_client(draw.choice(RETAILERS), f"c-{draw.randint(1, 4)}", f"{seed}/client/{number}", draw)
         keys = sorted({ShopperKey(one.retailer_id, hash_of(one.retailer_id, one.shopper_id)) for one in self.clients})
+        self.marketing = Marketing(self.system, random.Random(f"{seed}/marketing"))
         self.chaos = Chaos(self.system, self.devices, keys, draw, poison=draw.random() < 0.4, jumps=self.jumps)
         self.story: dict[str, Any] = {"weather": self.weather, "partitions": self.system.broker.partitions}
 
@@ -114,7 +126,8 @@ class Run:
 
     async def live(self) -> list[str]:
         """Storm, peace, recovery, stop; gives what was wrong."""
-        storms = [asyncio.ensure_future(self.chaos.strike()), asyncio.ensure_future(self.chaos.govern())]
+        lives = (self.chaos.strike(), self.chaos.govern(), self.marketing.govern())
+        storms = [asyncio.ensure_future(life) for life in lives]
         await asyncio.sleep(_STORM_S)
         self._calm_down()
         await asyncio.gather(*storms)
@@ -126,25 +139,45 @@ class Run:
         for page in self.pages:
             page.must_look_again, page.forgets = True, self.system.resumed_blindly
         late = late or await self._until(self._is_told)
-        now_ms = self.world.now_ms()
+        faults = [] if late else check_pages(self.system, self.pages, self.world.now_ms())
+        late = late or await self._outlive_promises()
         await self.system.stop_workers()
         self.sky.trace("stopped")
-        faults = check(self.system, self.clients, garbage=self.chaos.garbage, jumps=self.jumps)
-        if not late:
-            faults += check_pages(self.system, self.pages, now_ms)
+        faults += check(
+            self.system, self.clients, garbage=self.chaos.garbage, jumps=self.jumps, grace_ms=reservations.GRACE_MS
+        )
+        recount = Recount(self.system.broker, self.system.books)
+        faults += check_budgets(self.system, recount, told=not (late or self.weather.late))
         self.story |= {
             "events": sum(topic.durable for topic in self.system.broker.events),
             "experience records": sum(topic.durable for topic in self.system.broker.experiences),
+            "promises": dict(recount.ends),
             "processes": len(self.system.processes),
             "virtual seconds": round(self.loop.time() - 1_000),
             "steps": self.loop.steps,
         }
         return ([f"not recovered: {late}"] if late else []) + faults
 
+    async def _outlive_promises(self) -> str:
+        """Lets everybody leave, and time pass until every promise is over and every lease is where it belongs.
+
+        Gives what never ended.
+        """
+        for process in tuple(self.devices):
+            process.on_death.clear()
+            process.kill()
+        self.loop.leap(_LONG_S)
+        late = await self._until(self._is_over) or await self._until_quiet()
+        for _ in range(_TELLS):
+            # What nobody has touched is said to go back, then the ledger is told, and tells what it has.
+            self.loop.leap(lease_desk.TELL_S)
+            await asyncio.sleep(_SETTLING_S)
+        return late
+
     def _calm_down(self) -> None:
         """Ends every fault; whoever is paused wakes up."""
         self.sky.trace("the sky clears")
-        self.chaos.is_over = True
+        self.chaos.is_over = self.marketing.is_over = True
         self.sky.clear()
         for process in self.system.processes:
             process.after_steps(-1, lambda: None)
@@ -184,6 +217,12 @@ class Run:
             if topic.durable and through < topic.end:
                 return f"partition {number} is saved through {through}, and ends at {topic.end}"
         return ""
+
+    def _is_over(self) -> str:
+        """Complains while a promise is open whose time is over."""
+        states = [decode(one.payload) for one in self.system.shelf.snapshots.values() if one.due_at_ms is not None]
+        left = [one for state in states for one in state.reservations if one.is_open]
+        return f"promised for ever: {left}" if left else ""
 
     def _is_told(self) -> str:
         """Complains while a page has not looked again."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
+from domain.campaigns import ANY_CAMPAIGN
+from domain.experiences import Kind
 from domain.ids import shopper_hash
 from domain.tree import encode
 from domain.tree_faults import read_tree
@@ -12,6 +15,14 @@ from domain.tree_faults import read_tree
 RETAILERS = ("r-1", "r-2")
 IDLE_MIN_S, IDLE_MAX_S = 1, 2
 SLOTS = ("main", "banner", "side")
+CAMPAIGNS: Mapping[str, Kind] = {
+    "k-1": "personalised_promotion",
+    "k-2": "personalised_promotion",
+    "k-3": "basket_tension",
+    "k-4": "gamified_promotion",
+    "k-5": "recommendation",
+}
+"""What campaigns a retailer may have."""
 CATEGORIES = {"p-1": "pasta", "p-2": "pasta", "p-3": "sauce", "p-4": "wine", "p-5": "bread"}
 PRICES = {"p-1": 199, "p-2": 349, "p-3": 420, "p-4": 1_250, "p-5": 280}
 
@@ -28,23 +39,24 @@ def hash_of(retailer_id: str, shopper_id: str) -> str:
 
 def draw_tree(draw: random.Random) -> bytes:
     """Gives an encoded tree of 2-7 nodes: any node may be reached by an edge or by waiting."""
+    name = draw.choice("nm")  # where none of a tree's names is known, shoppers begin at its root again
     count = draw.randint(2, 7)
-    nodes: dict[str, dict[str, Any]] = {f"n{number}": {"edges": []} for number in range(count)}
+    nodes: dict[str, dict[str, Any]] = {f"{name}{number}": {"edges": []} for number in range(count)}
     for number in range(count):
         if number or draw.random() < 0.3:
-            slots = draw.sample(SLOTS, draw.randint(0, 2))
-            nodes[f"n{number}"]["experiences"] = [_experience(draw, slot) for slot in slots]
+            slots = draw.choices(SLOTS, k=draw.choice((0, 1, 2, 2, 3)))
+            nodes[f"{name}{number}"]["experiences"] = [_experience(draw, slot) for slot in slots]
         if number:
-            parent = nodes[f"n{draw.randrange(number)}"]
+            parent = nodes[f"{name}{draw.randrange(number)}"]
             if "after" not in parent and draw.random() < 0.5:
-                parent["after"] = {"idle_s": draw.randint(IDLE_MIN_S, IDLE_MAX_S), "to": f"n{number}"}
+                parent["after"] = {"idle_s": draw.randint(IDLE_MIN_S, IDLE_MAX_S), "to": f"{name}{number}"}
             else:
-                parent["edges"].append({"to": f"n{number}", "when": _condition(draw)})
+                parent["edges"].append({"to": f"{name}{number}", "when": draw_condition(draw)})
     for number in range(count - 1):
-        if draw.random() < 0.4:
+        if draw.random() < 0.6:
             to = draw.randrange(number + 1, count)
-            nodes[f"n{number}"]["edges"].append({"to": f"n{to}", "when": _condition(draw)})
-    _, tree = read_tree({"schema_version": 1, "shopper": "default", "root": "n0", "nodes": nodes})
+            nodes[f"{name}{number}"]["edges"].append({"to": f"{name}{to}", "when": draw_condition(draw)})
+    _, tree = read_tree({"schema_version": 1, "shopper": "default", "root": f"{name}0", "nodes": nodes})
     return encode(tree)
 
 
@@ -56,24 +68,35 @@ def damage(draw: random.Random, blob: bytes) -> bytes:
 
 
 def _experience(draw: random.Random, slot: str) -> dict[str, Any]:
-    ttl_s = draw.choice((1, 5, 600, 1_800))
-    match draw.randrange(3):
-        case 0:
-            product = draw.choice(tuple(PRICES))
-            content: dict[str, Any] = {"products": [{"product_id": product, "reason": "often bought together"}]}
-            return {"slot": slot, "kind": "recommendation", "ttl_s": ttl_s, "content": content}
-        case 1:
-            content = {"products": ["p-4"], "generosity": {"type": "percent", "value": 10}}
-            return {"slot": slot, "kind": "personalised_promotion", "ttl_s": ttl_s, "content": content}
+    meant = draw.choice(tuple(CAMPAIGNS))
+    shown: dict[str, Any] = {"slot": slot, "kind": CAMPAIGNS[meant], "ttl_s": draw.choice((1, 5, 600, 600, 1_800))}
+    if draw.random() < 0.75:
+        shown["campaign_id"] = draw.choice((ANY_CAMPAIGN, ANY_CAMPAIGN, meant, draw.choice(tuple(CAMPAIGNS))))
+    match shown["kind"]:
+        case "recommendation":
+            item = {"product_id": draw.choice(tuple(PRICES)), "reason": "often bought together"}
+            content: dict[str, Any] = {"products": [item]}
+        case "personalised_promotion":
+            content = {"products": ["p-4", "p-1"], "generosity": _generosity(draw)}
+            if draw.random() < 0.2:
+                content["threshold_minor"] = 1_000
+        case "basket_tension":
+            content = {"threshold_minor": draw.choice((500, 1_500, 4_000)), "reward": _generosity(draw)}
         case _:
-            content = {
-                "threshold_minor": draw.choice((500, 1_500, 4_000)),
-                "reward": {"type": "amount", "value_minor": 100},
-            }
-            return {"slot": slot, "kind": "basket_tension", "ttl_s": ttl_s, "content": content}
+            content = {"game": "scratch", "products": ["p-4"], "prize": {"type": "delivery"}}
+    return {**shown, "content": content}
 
 
-def _condition(draw: random.Random, depth: int = 0) -> dict[str, Any]:
+def _generosity(draw: random.Random) -> dict[str, Any]:
+    if draw.random() < 0.5:
+        return {"type": "percent", "value": draw.choice((5, 10, 50))}
+    return {"type": "amount", "value_minor": draw.choice((40, 100, 500))}
+
+
+def draw_condition(draw: random.Random, depth: int = 0) -> dict[str, Any]:
+    """Gives a condition as people write it."""
+    if draw.random() < 0.4:
+        return {"kind": "event", "types": ["AddedToBasket", draw.choice(("OrderPaid", "PageViewed"))]}
     match draw.randrange(9 if depth < 2 else 8):
         case 0:
             return {"kind": "product", "action": "added", "category_ids": [draw.choice(("pasta", "wine"))]}
@@ -93,4 +116,4 @@ def _condition(draw: random.Random, depth: int = 0) -> dict[str, Any]:
             return {"kind": "score", "bias": -1.0, "weights": {"basket_lines": 0.8}, "at_least": 0.5}
         case _:
             kind = draw.choice(("all", "any", "none"))
-            return {"kind": kind, "of": [_condition(draw, depth + 1) for _ in range(draw.randint(1, 2))]}
+            return {"kind": kind, "of": [draw_condition(draw, depth + 1) for _ in range(draw.randint(1, 2))]}

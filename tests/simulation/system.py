@@ -6,9 +6,11 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 
+from actors.campaigns_now import MarketPorts
 from actors.partition import Stores
 from actors.worker import Worker
 from adapters.settings import Settings
+from adapters.zones import zone_of
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
 from gateway.app import Gateway
@@ -16,6 +18,7 @@ from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
 from monitoring.metrics import Metrics
 from tests.simulation.broker import Broker
+from tests.simulation.budgets import OLD_MAX_S, Books, SimulatedCampaigns, SimulatedLedger
 from tests.simulation.clock import SimulatedClock, World
 from tests.simulation.control import SIGNING_KEY, SimulatedRetailers
 from tests.simulation.event_log import SimulatedEventLog
@@ -47,8 +50,9 @@ class System:
         self.loop: VirtualLoop = sky.loop
         self.world = world
         self.broker = Broker(sky, partitions)
-        self.shelf = Shelf(partitions)
-        self._gateway_settings = Settings(stream_queue_max=draw.choice((1, 3, 64)))
+        self.shelf = Shelf(partitions, sky.draw)
+        self.books = Books(self.broker.stamp, world.now_ms)
+        self._gateway_settings = Settings.model_construct(stream_queue_max=draw.choice((1, 3, 64)))
         self.processes: list[Process] = []
         self.gateways: list[Running] = []
         self.on_worker: Callable[[Process], None] = lambda _: None
@@ -113,10 +117,10 @@ class System:
             failures=SimulatedFailedEvents(self.shelf, wire),
             clock=self.clocks[process.name],
             metrics=Metrics(),
+            market=self._market(wire),
         )
-
         draw = self.sky.draw
-        settings = Settings(
+        settings = Settings.model_construct(
             checkpoint_s=draw.choice((0.1, 0.3, 1.0)),
             residents_max=draw.choice((1, 2, 5, 1_000)),
             resident_idle_s=draw.choice((0.5, 2.0, 3_600.0)),
@@ -142,6 +146,12 @@ class System:
 
         process.on_death.append(died)
         _ = process.start(work())
+
+    def _market(self, wire: Wire) -> MarketPorts:
+        """Gives a worker's view of campaigns and budgets."""
+        old_s = self.sky.draw.choice((0.0, 0.3, OLD_MAX_S))
+        campaigns = SimulatedCampaigns(self.books, self.loop.time, old_s)
+        return MarketPorts(campaigns, SimulatedLedger(self.books, wire), SimulatedRetailers(), zone_of)
 
     def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
         """Makes trees visible, and notes which events came before."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.simulation.mutations import PLANTED, Plant
+from tests.simulation.mutations import PLANTED
+from tests.simulation.mutations_of_budgets import Plant
 from tests.simulation.planted import SEARCHED, Search
 
 SOUGHT = [plant for plant, seed in PLANTED.items() if seed is not None]

@@ -13,6 +13,7 @@ from deploy.cli import app
 COMMANDS = {
     "run",
     "replay",
+    "replay-shopper",
     "explain",
     "doctor",
     "gateway",
@@ -27,8 +28,14 @@ COMMANDS = {
     "tree push",
     "tree show",
     "tree validate",
+    *(f"campaign {verb}" for verb in ("create", "list", "show", "change", "history")),
+    *(f"campaign {verb}" for verb in ("schedule", "pause", "resume", "end", "dry-run")),
+    *(f"campaign {verb}" for verb in ("draw-record", "verify-draw")),
     "failed list",
     "failed replay",
+    "rewards payouts",
+    "rewards paid",
+    "rewards withdraw",
     "convert complete-journey",
     "batch cool",
     "batch train",
@@ -36,6 +43,8 @@ COMMANDS = {
     "batch grow",
     "batch push",
     "batch nightly",
+    "batch uplift",
+    "batch dry-run",
     "batch evaluate-baskets",
 }
 SENTENCE_ENDS = (".", "?")

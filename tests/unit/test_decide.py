@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from domain.decide import MOVES_MAX, read_told
 from domain.ids import idle_event_id
 from domain.lookup import view
 from domain.shopper import SLOTS_MAX, decode, encode
+from domain.told import read_told
 from domain.tree import Tree
+from domain.walk import MOVES_MAX
 from tests.story import NOON_MS, TreeStory
 
 PASTA = {"kind": "product", "action": "added", "category_ids": ["pasta"]}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
 from random import Random
+from typing import Any
 
-from deploy.demo.crowd import Tally, shopping
+import pytest
+
+from deploy.demo.buyer import Buyer
+from deploy.demo.crowd import Tally
 from deploy.demo.goods import read_goods
+from deploy.demo.trip import Event
 from domain.door import Accepted
 from tests.unit.doorstep import door, outcome
 
@@ -14,16 +19,47 @@ GOODS = read_goods()
 EVENTS = 400
 
 
+SHOWN = {"experience_id": "e-1", "slot": "main"}
+PESTO = {"products": [{"product_id": "pesto-basil", "reason": "chosen for you"}]}
+
+
+def buyer(seed: int = 1) -> Buyer:
+    """A shopper of the crowd."""
+    return Buyer("demo-crowd-00", GOODS, Random(seed))
+
+
+def trips(one: Buyer, events: int) -> Iterator[Event]:
+    """So many events at least, of whole trips."""
+    done = 0
+    while done < events:
+        one.enter()
+        while (event := one.next()) is not None:
+            done += 1
+            yield event
+
+
+def reactions(kind: str, content: dict[str, Any], seed: int) -> list[Event]:
+    """What a shopper does about an experience that comes with the first page."""
+    one = buyer(seed)
+    one.enter()
+    assert one.next() is not None
+    one.hear([SHOWN | {"kind": kind, "content": content}])
+    found = []
+    while (event := one.next()) is not None and event["type"] not in ("PageViewed", "ProductsSearched"):
+        found.append(event)
+    return found
+
+
 def test_every_event_of_the_crowd_is_accepted() -> None:
     """The door takes each of a long row of simulated events."""
-    for event in islice(shopping("demo-crowd-00", GOODS, Random(1)), EVENTS):
+    for event in trips(buyer(), EVENTS):
         now = outcome(event, door(), received_at_ms=4_102_444_800_000)
         assert isinstance(now, Accepted), now
 
 
 def test_the_crowd_does_all_that_shoppers_do() -> None:
     """A long row of events has every action, and an order pays for what is in the basket at catalogue prices."""
-    events = list(islice(shopping("demo-crowd-00", GOODS, Random(1)), EVENTS))
+    events = list(trips(buyer(), EVENTS))
     kinds = {event["type"] for event in events}
     assert {"PageViewed", "ProductsSearched", "AddedToBasket", "RemovedFromBasket", "OrderPaid"} == kinds
     for order in (event for event in events if event["type"] == "OrderPaid"):
@@ -32,9 +68,70 @@ def test_the_crowd_does_all_that_shoppers_do() -> None:
 
 def test_equal_lots_give_equal_trips() -> None:
     """Two shoppers with the same chance do the same, under ids of their own."""
-    one, other = (list(islice(shopping("demo-crowd-00", GOODS, Random(5)), 50)) for _ in range(2))
+    one, other = (list(trips(buyer(5), 50)) for _ in range(2))
     assert [event["type"] for event in one] == [event["type"] for event in other]
     assert set() == {event["event_id"] for event in one} & {event["event_id"] for event in other}
+
+
+def test_about_half_are_tempted_by_an_offer_and_buy_it() -> None:
+    """An offer is seen by all; who takes it up clicks, puts it in the basket, and pays for it in the end."""
+    seen = [reactions("personalised_promotion", PESTO, seed) for seed in range(200)]
+    kinds = [tuple(event["type"] for event in events) for events in seen]
+    tempted = ("ExperienceShown", "ExperienceClicked", "AddedToBasket")
+    assert all(found[: len(tempted)] == tempted or found[:1] == ("ExperienceShown",) for found in kinds)
+    assert 0.35 < sum(found[:3] == tempted for found in kinds) / len(kinds) < 0.65
+    seed = next(seed for seed, found in enumerate(kinds) if found[:3] == tempted)
+    added = seen[seed][2]
+    assert ("pesto-basil", 1) == (added["product"]["product_id"], added["quantity"])
+    assert isinstance(outcome(added, door()), Accepted)
+
+
+def test_what_was_taken_up_is_in_the_order() -> None:
+    """The basket of the trip has what an experience brought."""
+    orders = []
+    for seed in range(40):
+        one = buyer(seed)
+        one.enter()
+        one.hear([SHOWN | {"kind": "personalised_promotion", "content": PESTO}])
+        events = []
+        while (event := one.next()) is not None:
+            events.append(event)
+        is_tempted = any(event["type"] == "ExperienceClicked" for event in events)
+        orders += [event for event in events if event["type"] == "OrderPaid" and is_tempted]
+    assert orders
+    assert all("pesto-basil" in {line["product_id"] for line in order["lines"]} for order in orders)
+
+
+@pytest.mark.parametrize(
+    ("content", "plays"),
+    [
+        ({"game": "scratch", "products": ["penne"], "prize": {"type": "percent", "value": 5}}, True),
+        ({"game": "scratch", "products": ["penne"], "outcome": {"prize_id": None}}, False),
+        ({"game": "scratch", "products": ["penne"], "state": "drawing"}, False),
+    ],
+)
+def test_a_game_is_played_once(content: dict[str, Any], plays: bool) -> None:
+    """Most play a game that they are given, and nobody what is being drawn or has its outcome."""
+    clicks = [
+        any(event["type"] == "ExperienceClicked" for event in reactions("gamified_promotion", content, seed))
+        for seed in range(100)
+    ]
+    assert plays == (sum(clicks) > 60)
+    assert plays or not any(clicks)
+
+
+def test_the_bar_is_looked_at_once_a_trip() -> None:
+    """A basket tension changes with each product; the crowd reports the first of a trip."""
+    one = buyer()
+    tension = [SHOWN | {"kind": "basket_tension", "content": {"threshold_minor": 4_000}}]
+    for _ in range(2):
+        one.enter()
+        for _ in range(3):
+            one.hear(tension)
+        events = []
+        while (event := one.next()) is not None:
+            events.append(event["type"])
+        assert 1 == events.count("ExperienceShown")
 
 
 def test_the_tally_counts_and_takes_the_median_of_what_triggered() -> None:

@@ -198,3 +198,43 @@ async def test_it_is_current_only_when_the_log_says_so() -> None:
     tape.entries.append(Entry(0, 3, progress(0, 0)))
     assert not await follower.is_current(0)
     await follower.stop()
+
+
+class Slow(Tape):
+    """A log of which nothing can be read until the test says so, or whose end nobody knows."""
+
+    def __init__(self, *records: ExperienceRecord) -> None:
+        super().__init__(records, None)
+        self.readable = asyncio.Event()
+        self.is_away = False
+
+    async def end(self, partition: int) -> int:
+        """The last offset, or nobody answers."""
+        if self.is_away:
+            raise PortError("the log can't be reached", retriable=True)
+        return await super().end(partition)
+
+    async def follow(self, after: Mapping[int, int], only: object = None) -> AsyncIterator[Sequence[Entry]]:
+        """Everything, once it may be read."""
+        await self.readable.wait()
+        async for entries in super().follow(after, only):
+            yield entries
+
+
+async def test_who_asks_waits_until_all_that_is_there_was_followed() -> None:
+    """As long as that takes within the limit; a log that does not answer is not current."""
+    tape: Any = Slow(owner(), decided(0, 0), progress(0, 0))
+    metrics, clock, nobody = Metrics(), SystemClock(), None
+    stores = Stores(tape, tape, nobody, nobody, nobody, clock, metrics)  # type: ignore[arg-type]  # only followed
+    recent = Recent(Settings(), clock, metrics)
+    follower = Follower(stores, recent, Waits(), lambda _: None)
+    assert (await follower.until_current(0, 0)) is False
+    follower.start()
+    assert (await follower.until_current(0, 0.01)) is False
+    waiting = asyncio.create_task(follower.until_current(0, 10))
+    tape.readable.set()
+    assert await waiting
+    assert recent.page(ShopperKey("r-1", SHOPPER)) is not None
+    tape.is_away = True
+    assert (await follower.until_current(0, 10)) is False
+    await follower.stop()

@@ -11,11 +11,15 @@ import pytest
 from adapters.settings import load_settings
 from adapters.sqlite.database import Database
 from adapters.wiring import Ports, embedded
+from domain.campaigns import Budget
 from domain.ids import Position, ShopperKey
+from domain.ports.budget_ledger import Ask
 from domain.ports.event_log import Committed
 from domain.ports.snapshot_store import Snapshot
 from domain.ports.tree_store import DEFAULT
+from domain.purse import Amounts, Balance, CampaignKey
 from monitoring.metrics import Metrics
+from tests.contract.campaigning import scheduled, with_shops
 from tests.contract.conftest import StoppedClock
 from tests.contract.consumer import events
 from tests.contract.test_failed_events import failed
@@ -24,6 +28,8 @@ from tests.unit.log_writer_of import writer_of
 
 KEYS = [ShopperKey(retailer_id, f"{number:064x}") for retailer_id in ("r-1", "r-2") for number in range(300)]
 SNAPSHOTS = [Snapshot(key, Position(1, number), b"state", NOON_MS, NOON_MS) for number, key in enumerate(KEYS)]
+
+ASKS = [Ask(CampaignKey("r-1", f"c-{number}"), Balance(), Amounts(5, 1)) for number in range(20)]
 
 
 @pytest.fixture
@@ -35,6 +41,10 @@ async def ports(tmp_path: Path) -> AsyncIterator[Ports]:
     for generation in [await opened.releases.begin("r-1") for _ in range(3)]:
         await opened.releases.put("r-1", generation, [(key.shopper, b"next") for key in KEYS[:100]])
     await opened.releases.show("r-1", 3, trees=100)
+    await with_shops(opened)
+    for number in range(20):
+        await scheduled(opened, f"c-{number}", budget=Budget(money_minor=100))
+    await opened.ledger.settle(0, 1, ASKS, partitions=4)
     await opened.failed.put([failed(number) for number in range(50)])
     await opened.failed.request_replay(["0-1-7"])
     await opened.events.append(events(50))
@@ -56,6 +66,12 @@ CALLS: dict[str, Callable[[Ports], Awaitable[object]]] = {
     "roll trees back": lambda ports: ports.releases.rollback("r-1"),
     "list releases": lambda ports: ports.releases.released("r-1"),
     "forget trees": lambda ports: ports.releases.forget("r-1"),
+    "put a campaign": lambda ports: scheduled(ports, "new"),
+    "get a campaign": lambda ports: ports.campaigns.get("r-1", "c-7"),
+    "history of a campaign": lambda ports: ports.campaigns.history("r-1", "c-7"),
+    "list campaigns": lambda ports: ports.campaigns.listed("r-1"),
+    "settle": lambda ports: ports.ledger.settle(1, 1, ASKS, partitions=4),
+    "totals": lambda ports: ports.ledger.totals("r-1"),
     "requested replays": lambda ports: ports.failed.requested(0, events_max=10),
     "replayed": lambda ports: ports.failed.replayed(["0-1-7"]),
     "append events": lambda ports: ports.events.append(events(1)),

@@ -1,7 +1,7 @@
 /** Product cards and the stepper that stands on them, in the drawer and on product pages. */
 import {add, onBasket, quantityOf, remove} from './basket.js';
 import {el} from './dom.js';
-import {nameOf, percentOff, picture, priceOf, shelf} from './goods.js';
+import {nameOf, percentAtTill, percentOff, picture, priceOf, shelf} from './goods.js';
 import {money, say} from './words.js';
 
 /** Redraws every stepper and price of the page, by product. @type {Set<() => void>} */
@@ -40,6 +40,8 @@ export function price(product) {
       shown.append(el('s', {'aria-label': `${say('before')} ${money(product.price_minor)}`}, money(product.price_minor)),
         el('em', {}, `−${off} %`));
     }
+    const later = percentAtTill(product.id);
+    if (later) shown.append(el('em', {}, say('atTill', {percent: later})));
   };
   redraws.add(redraw);
   redraw();

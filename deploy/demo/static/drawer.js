@@ -3,7 +3,7 @@ import {basket, clear, count, onBasket, total} from './basket.js';
 import {stepper, tile} from './cards.js';
 import {el, icon} from './dom.js';
 import {nameOf, product} from './goods.js';
-import {rewardFor} from './rewards.js';
+import {askTill, deductions, nameOfDeduction, onTill, ownReward, toPay} from './till.js';
 import {money, say} from './words.js';
 
 const drawer = /** @type {HTMLDialogElement} */ (document.getElementById('drawer'));
@@ -18,7 +18,8 @@ export function startDrawer() {
     el('div.drawer-head', {}, el('h2', {id: 'drawer-title'}, say('basket')),
       el('button.round', {type: 'button', 'aria-label': say('close'), onclick: () => drawer.close()}, icon('M6 6l12 12M18 6L6 18'))),
     list, foot);
-  open.addEventListener('click', () => drawer.showModal());
+  open.addEventListener('click', () => { drawer.showModal(); askTill(); });
+  onTill(drawFoot);
   drawer.addEventListener('click', ({target}) => { if (target === drawer) drawer.close(); });
   onBasket(draw);
 }
@@ -40,6 +41,7 @@ function draw() {
     rows.get(line.id).querySelector('.line-price').textContent = money(line.quantity * line.price_minor);
   }
   drawFoot();
+  if (drawer.open) askTill();
 }
 
 const rowOf = (one) => el('li.line', {'data-product': one.id}, tile(one),
@@ -50,10 +52,13 @@ function drawFoot() {
     foot.replaceChildren(el('p.nothing', {}, el('b', {}, say('emptyBasket')), ' ', say('emptyHint')));
     return;
   }
-  const reward = rewardFor(total());
+  const off = deductions().map((one) => [nameOfDeduction(one), one.amount_minor]);
+  if (ownReward()) off.push(['reward', ownReward()]);
+  const held = foot.contains(document.activeElement) && document.activeElement.className;
   foot.replaceChildren(
-    ...(reward ? [el('div.sum.won', {}, el('span', {}, say('reward')), el('b', {}, money(-reward)))] : []),
-    el('div.sum', {}, el('span', {}, say(reward ? 'toPay' : 'total')), el('b', {}, money(total() - reward))),
+    ...off.map(([word, minor]) => el('div.sum.won', {}, el('span', {}, say(word)), el('b', {}, money(-minor)))),
+    el('div.sum', {}, el('span', {}, say(off.length ? 'toPay' : 'total')), el('b', {}, money(toPay()))),
     el('a.primary', {href: '/checkout'}, say('checkout')),
     el('button.quiet', {type: 'button', onclick: () => { clear(); drawer.querySelector('.round').focus(); }}, say('clear')));
+  if (held) foot.querySelector(`.${held}`).focus();
 }

@@ -43,22 +43,27 @@ export function find(query) {
 
 const offers = () => JSON.parse(localStorage.getItem(OFFERS_KEY) || '{}');
 
-/** Remembers a personalised promotion: its products cost less until it expires. */
-export function takeOffer({content, expires_at}) {
+/** Remembers a personalised promotion until it expires: its products cost less, or a campaign pays for it at the till. */
+export function takeOffer({content, expires_at, campaign_id}) {
   const {generosity} = content;
   if (!generosity || generosity.type !== 'percent') return;
   const all = offers();
   for (const one of content.products) {
-    all[`${owner} ${one.product_id || one}`] = {percent: generosity.value, until: Date.parse(expires_at)};
+    all[`${owner} ${one.product_id || one}`] = {
+      percent: generosity.value, until: Date.parse(expires_at), at_till: Boolean(campaign_id),
+    };
   }
   localStorage.setItem(OFFERS_KEY, JSON.stringify(all));
 }
 
-/** @returns {number} percent off, 0 without an offer */
-export function percentOff(id) {
+function offerOf(id) {
   const offer = offers()[`${owner} ${id}`];
-  return offer && offer.until > Date.now() ? offer.percent : 0;
+  return offer && offer.until > Date.now() ? offer : {percent: 0};
 }
+/** @returns {number} percent off the price, 0 without an offer */
+export const percentOff = (id) => (offerOf(id).at_till ? 0 : offerOf(id).percent);
+/** @returns {number} percent that the till takes off, 0 without an offer */
+export const percentAtTill = (id) => (offerOf(id).at_till ? offerOf(id).percent : 0);
 
 /** @returns {number} euro cents, with this shopper's offer */
 export const priceOf = (one) => Math.round(one.price_minor * (1 - percentOff(one.id) / 100));

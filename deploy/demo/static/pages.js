@@ -2,12 +2,13 @@
  * The shop's pages: each has a URL of its own and is reached by a real navigation.
  * @typedef {{kind: string, category_id?: string, product_id?: string, path: string}} Viewed as `PageViewed` carries it
  */
-import {basket, count, pay, total} from './basket.js';
+import {basket, count, takeHome} from './basket.js';
 import {card, price, stepper, tile} from './cards.js';
 import {el} from './dom.js';
 import {categories, find, nameOf, picture, product, products, shelf, shelfOf} from './goods.js';
-import {forgetReward, rewardFor} from './rewards.js';
-import {act} from './session.js';
+import {forgetReward} from './rewards.js';
+import {act, consented} from './session.js';
+import {askTill, deductions, nameOfDeduction, onTill, ownReward, payAtTill, toPay} from './till.js';
 import {money, say} from './words.js';
 
 const HOME_ROWS = [
@@ -88,26 +89,35 @@ function search() {
 
 function checkout() {
   const bill = el('div.bill');
+  const trouble = el('p.trouble', {role: 'alert'});
   const draw = () => {
     if (!basket().length) { bill.replaceChildren(el('p.nothing', {}, say('emptyBasket'))); return; }
-    const reward = rewardFor(total());
+    const reward = ownReward();
+    const held = bill.contains(document.activeElement);
     const sum = (word, value, kind) => el(`div.bill-sum${kind}`, {}, el('span', {}, say(word)), el('b', {}, money(value)));
     bill.replaceChildren(
       ...basket().map((line) => el('div.bill-line', {}, tile(product(line.id)),
         el('span', {}, `${line.quantity} × ${nameOf(product(line.id))}`), el('b', {}, money(line.quantity * line.price_minor)))),
-      reward ? sum('reward', -reward, '.won') : '', sum('toPay', total() - reward, '.last'),
-      el('button.primary', {type: 'button', id: 'pay', onclick: () => settle(reward)}, say('pay', {total: money(total() - reward)})));
+      ...deductions().map((one) => sum(nameOfDeduction(one), -one.amount_minor, '.won')),
+      reward ? sum('reward', -reward, '.won') : '', sum('toPay', toPay(), '.last'), trouble,
+      el('button.primary', {type: 'button', id: 'pay', onclick: () => settle(trouble)}, say('pay', {total: money(toPay())})));
+    if (held) document.getElementById('pay').focus();
   };
   draw();
+  onTill(draw);
   show(title(say('checkoutTitle'), say('products', {count: count()})), el('p.lead', {}, say('checkoutText')), bill);
-  redrawBill = draw;
+  redrawBill = () => { draw(); askTill(); };
   return {kind: 'checkout'};
 }
 /** The bill follows the basket while it is on the page. */
 export let redrawBill = () => {};
 
-function settle(reward) {
-  const order = pay(reward);
+/** Pays the pretend order; the basket stays until that is done. */
+async function settle(trouble) {
+  const order = `demo-${crypto.randomUUID().slice(0, 8)}`;
+  const done = consented() === 'granted' ? await payAtTill(order) : 'paid';
+  if (done !== 'paid') { trouble.textContent = say(done === 'changed' ? 'billChanged' : 'notPaid'); return; }
+  takeHome();
   forgetReward();
   location.assign(`/thanks/${order}`);
 }

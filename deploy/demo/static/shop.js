@@ -71,7 +71,7 @@ function watchExperiences() {
     if (card.kind === 'basket_tension') promise(card);
     return false; // the widgets display it
   });
-  window.hotbasketWidgets.mount({
+  window.hotbasket.widgets.mount({
     language, texts: reasons(categories), currency: 'EUR', addToBasket: (id) => add(id),
     product: (id) => {
       const one = product(id);

@@ -31,6 +31,12 @@ export function noteAction(event, status) {
   tell(false);
 }
 
+/** The shop's own server has told hotbasket of an event. @param {number} sent Unix milliseconds with fractions */
+export function noteServer(event, sent) {
+  put(event, {status: 'stored', sent, ms: now() - sent, page});
+  tell(true);
+}
+
 function put(event, change) {
   const id = event.event_id;
   const old = seen.get(id) || {id, type: event.type, event: slim(event), status: 'waiting', sent: 0, ms: 0, page};

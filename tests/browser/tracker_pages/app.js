@@ -14,7 +14,7 @@ if (asked.has('widgets')) {
   hotbasketWidgets.mount({
     product: (id) => ({name: `Product ${id}`, price_minor: 250, currency: 'EUR', url: `#${id}`}),
     currency: 'EUR',
-    language: asked.get('widgets') || 'en',
+    language: asked.get('widgets'),
   });
 }
 

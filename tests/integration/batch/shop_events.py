@@ -32,8 +32,7 @@ def paid(number: int, at_s: float, order_id: str, lines: Sequence[tuple[str, int
         order_id=order_id,
         lines=[{"product_id": p, "quantity": quantity, "price_minor": price} for p, quantity, price in lines],
         total_minor=total,
-        currency="EUR",
-        **{"known": KNOWN, **fields},
+        **{"currency": "EUR", "known": KNOWN, **fields},
     )
 
 

@@ -74,6 +74,7 @@ SPECIFIC: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"after_event_id": str(UUID(int=9)), "node_id": "start"},
         {"after_event_id": str(UUID(int=9)), "node_id": "start"},
     ),
+    "ReservationExpired": (EXPERIENCE, EXPERIENCE),
 }
 
 
@@ -84,7 +85,7 @@ def row_of(one: Record) -> dict[str, Any]:
     return dict(zip(COLUMNS, row, strict=True))
 
 
-@pytest.mark.parametrize("kind", [*OUTSIDE_TYPES, "IdleElapsed"])
+@pytest.mark.parametrize("kind", [*OUTSIDE_TYPES, "IdleElapsed", "ReservationExpired"])
 def test_every_type_has_its_columns(kind: str) -> None:
     """What a type's event says stands in its columns, and the columns of other types are empty."""
     fields, expected = SPECIFIC[kind]

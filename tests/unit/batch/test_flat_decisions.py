@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from batch.flat_decisions import COLUMNS, flat_decisions, products_of
-from domain.records import Decided
+from domain.records import Decided, Reserved, Settlement
 from tests.story import NOON_MS, RETAILER, SHOPPER, TreeStory
 
 DAY = NOON_MS // 86_400_000
@@ -56,6 +57,13 @@ def test_each_emitted_experience_is_a_row_of_the_day_it_was_decided() -> None:
         "campaign_id": None,
         "products": ["sauce"],
         "content": '{"products":[{"product_id":"sauce"}]}',
+        "again": False,
+        "reserved_minor": None,
+        "reserved_count": None,
+        "committed_minor": None,
+        "committed_count": None,
+        "cause": None,
+        "order_id": None,
         "log_epoch": 1,
         "log_partition": 3,
         "log_offset": 0,
@@ -79,6 +87,61 @@ def test_a_withdrawal_is_a_row_of_its_own() -> None:
         row["decided_at"],
         row["products"],
     )
+
+
+def test_a_tension_told_again_is_no_new_promise() -> None:
+    """What only says anew how much is missing is marked, so that nobody counts it as another exposure."""
+    story = TreeStory(TREE)
+    story.add("pasta", 0, price_minor=100)
+    assert {"main": False, "banner": False} == {row["slot"]: row["again"] for row in rows(story.decided)}
+    story.add("salt", 5, price_minor=50)
+    assert {"banner": True} == {row["slot"]: row["again"] for row in rows(story.decided)}
+
+
+def test_what_is_held_out_is_a_row_that_nobody_was_shown() -> None:
+    """A decision kept from a shopper says what would have been shown, for whose campaign, and promises nothing."""
+    story = TreeStory(TREE)
+    story.add("pasta", 0)
+    assert story.decided is not None
+    kept = msgspec.structs.replace(
+        story.decided.decisions[0],
+        experience=msgspec.structs.replace(story.decided.decisions[0].experience, campaign_id="spring"),
+    )
+    decided = msgspec.structs.replace(story.decided, decisions=(), held_out=(kept,))
+    (row,) = rows(decided)
+    assert ("held_out", "spring", "main", ["sauce"], None, None) == tuple(
+        row[name] for name in ("action", "campaign_id", "slot", "products", "reserved_minor", "reserved_count")
+    )
+
+
+def test_a_promise_says_what_it_reserves_and_a_settlement_what_became_of_it() -> None:
+    """What may be spent stands beside the experience that promised it; what was spent, with the order that did."""
+    story = TreeStory(TREE)
+    story.add("pasta", 0)
+    assert story.decided is not None
+    promise = story.shown()["main"].experience_id
+    settled = Settlement(
+        experience_id=promise,
+        campaign_id="spring",
+        cause="order",
+        order_id="o-1",
+        reserved_minor=-500,
+        reserved_count=-1,
+        committed_minor=300,
+        committed_count=1,
+    )
+    decided = msgspec.structs.replace(
+        story.decided,
+        reservations=(Reserved(experience_id=promise, campaign_id="spring", cost_minor=500),),
+        settlements=(settled,),
+    )
+    amounts = ("experience_id", "reserved_minor", "reserved_count", "committed_minor", "committed_count", "order_id")
+    found = {(row["action"], row["slot"]): tuple(row[name] for name in amounts) for row in rows(decided)}
+    assert (promise, 500, 1, None, None, None) == found["emitted", "main"]
+    assert (None, None) == found["emitted", "banner"][1:3]
+    assert (promise, -500, -1, 300, 1, "o-1") == found["settled", None]
+    (row,) = [row for row in rows(decided) if row["action"] == "settled"]
+    assert ("spring", "order", DAY, None) == (row["campaign_id"], row["cause"], row["day"], row["decided_at"])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ import pytest
 
 from batch import flat, flat_decisions
 from batch.table_forms import DECISIONS, EVENTS, FORMS, Form
+from batch.uplift.report import Shoppers, measure
+from batch.uplift_step import Told
+from tests.market import campaign
 
 TELLING = (
     "shopper_id",
@@ -33,6 +36,13 @@ def test_rows_have_the_columns_of_their_tables() -> None:
     """What makes the rows and what keeps them name the same columns in the same order."""
     assert columns(EVENTS) == list(flat.COLUMNS)
     assert columns(DECISIONS) == list(flat_decisions.COLUMNS)
+
+
+def test_the_uplift_of_a_campaign_has_the_columns_of_its_table() -> None:
+    """A row for machines has the same columns, in the same order, in the table and in the file."""
+    measured = measure("c", Shoppers([], [], [], []), holdout_share=0.1, currency="EUR")
+    row = Told(campaign("c"), known_until_ms=0, entered=0, waiting=0, sample_share=1.0, uplift=measured).as_row()
+    assert ["retailer_id", "run_id", *row] == columns(FORMS["uplift"].columns)
 
 
 @pytest.mark.parametrize("name", FORMS)
