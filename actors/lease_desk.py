@@ -108,12 +108,9 @@ class LeaseDesk:
 
         A stock never goes back, so that what the ledger says is spent has been given, or will be.
         """
-        for key, balance in self._purse.balances.items():
-            missing = -balance.left.promises
-            if missing <= 0 or not is_stock_id(key.campaign_id) or self._purse.is_spent(key):
-                continue
+        for key, missing in self._purse.short():
             if key not in self._due and now_s >= self._spent_until_s.get(key, 0.0):
-                yield Ask(key, balance, Amounts(0, missing), is_exact=True)
+                yield Ask(key, self._purse.balances[key], Amounts(0, missing), is_exact=True)
 
     def _need(self, key: CampaignKey, offer: Offer, now_s: float) -> Amounts:
         """Gives what a campaign must be leased more: where less is left than two promises, enough for one."""

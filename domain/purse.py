@@ -8,13 +8,13 @@ plays that wait for it, and committed <= leased holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from domain.ids import BEGINNING, Position, ShopperKey, stock_id
+from domain.ids import BEGINNING, Position, ShopperKey, is_stock_id, stock_id
 from domain.records import Decided, Lease
 
 
@@ -96,6 +96,7 @@ class Purse:
         self.position = position
         self._balances: dict[CampaignKey, Balance] = dict(balances or {})
         self._spent = set(spent)
+        self._stocks = {key for key in self._balances if is_stock_id(key.campaign_id)}
 
     @property
     def balances(self) -> Mapping[CampaignKey, Balance]:
@@ -116,6 +117,13 @@ class Purse:
             return False
         return not promises or leased[1] - returned[1] - reserved[1] - committed[1] >= promises
 
+    def short(self) -> Iterator[tuple[CampaignKey, int]]:
+        """Gives the stocks of prizes that are not leased to the last, and for which more plays wait than are leased."""
+        for key in sorted(self._stocks - self._spent):
+            missing = -self.left(key).promises
+            if missing > 0:
+                yield key, missing
+
     def is_spent(self, key: CampaignKey) -> bool:
         """Tells whether a prize's stock is leased to the last, for good."""
         return key in self._spent
@@ -134,6 +142,7 @@ class Purse:
         for play in decided.plays:
             if play.wanted is not None and (play.waiting or play.taken):
                 key = CampaignKey(decided.retailer_id, stock_id(play.campaign_id, play.wanted))
+                self._stocks.add(key)
                 self._add(key, reserved=Amounts(0, play.waiting), committed=Amounts(0, play.taken))
 
     def lease(self, leases: Iterable[Lease]) -> None:

@@ -7,7 +7,7 @@
   const SECTORS = 8;
   const ANGLE = 360 / SECTORS;
   const TURN_MS = 600;
-  const TURNS_MAX = 8; // what moves on its own stops within 5 s
+  const TURNS_MAX = 4; // with the last turns, all of it is over within 5 s
   const STOP_MS = 2500;
   const HIDDEN_MS = 1000; // a page that nobody looks at draws nothing, and never finishes
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +28,7 @@ class RunningCampaigns(Running):
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self._numbers = count()
         self.output = data.parent / "output.txt"
         with self.output.open("wb") as sink:
             self.process = subprocess.Popen(
@@ -42,14 +43,14 @@ class RunningCampaigns(Running):
         self.metrics_url = listening["metrics_url"]
         self._wait_for_line("campaigns in force")
 
-    def guests(self, campaign_id: str, share_ppm: int, *, held_out: bool) -> Iterator[str]:
-        """Gives new visitors whom a campaign holds out, or none of them."""
-        retailer_id = self.keys()["retailer_id"]
-        key = load_secrets(self.data).shopper_key(retailer_id)
-        for number in range(10_000):
+    def guest(self, campaign_id: str, share_ppm: int, *, held_out: bool) -> str:
+        """Gives the id of a new visitor whom a campaign holds out, or does not; each time another one."""
+        key = load_secrets(self.data).shopper_key(self.keys()["retailer_id"])
+        for number in self._numbers:
             shopper_id = f"demo-guest-{number:08x}"
             if held_out == is_held_out(campaign_id, shopper_hash(key, shopper_id), share_ppm):
-                yield shopper_id
+                return shopper_id
+        raise AssertionError("unreachable: there is no last number")
 
     def keys(self) -> dict[str, str]:
         """What the demo's server knows of its retailer."""

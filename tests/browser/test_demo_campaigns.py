@@ -123,8 +123,9 @@ def test_bars_move_when_the_crowd_shops(visit: Visit) -> None:
 def test_the_picture_of_the_document(visit: Visit) -> None:
     """Budgets on their way down; with HOTBASKET_UPDATE_IMAGES=1 what is on the screen becomes the document's."""
     visitor = opened(visit(view={"width": 1100, "height": 760}))
-    visitor.wait_until(lambda: seen(visitor)["committed_count"] > 2)
-    visitor.wait_until(lambda: len(seen(visitor)["line"]) > 3)
+    redeemed = card(visitor).locator(".counts b").nth(2)
+    expect(redeemed).to_have_text(re.compile(r"^([3-9]|\d\d+)$"), timeout=180_000)
+    expect(card(visitor).locator(".burn figcaption")).to_contain_text("redeemed +€")
     visitor.screenshot("campaigns", PICTURE)
     assert (SCREENSHOTS / "campaigns.png").stat().st_size > 0
 
@@ -147,7 +148,7 @@ def test_pause_stops_a_campaign_and_the_button_says_so(visit: Visit, running: Ru
     after = seen(visitor)
     assert [before[name] for name in ("shown", "held_out")] == [after[name] for name in ("shown", "held_out")]
     shopper = visit()
-    guest = next(running.guests(SAUCES, HELD_OUT_PPM, held_out=False))
+    guest = running.guest(SAUCES, HELD_OUT_PPM, held_out=False)
     shopper.context.add_init_script(f"localStorage.setItem('demo.guest', '{guest}')")
     shopper.enter().add("penne")
     expect(shopper.slot("main").locator(".hotbasket-card")).to_be_visible()
@@ -307,7 +308,7 @@ def test_a_server_that_is_away_leaves_the_last_figures(visit: Visit) -> None:
 def test_the_till_takes_off_what_a_campaign_promised(visit: Visit, running: RunningCampaigns) -> None:
     """Pasta brings ten percent on sauces, the bill has it, and the verified order redeems it."""
     visitor = visit()
-    guest = next(running.guests(SAUCES, HELD_OUT_PPM, held_out=False))
+    guest = running.guest(SAUCES, HELD_OUT_PPM, held_out=False)
     visitor.context.add_init_script(f"localStorage.setItem('demo.guest', '{guest}')")
     visitor.enter(path="/c/pasta")
     visitor.add("penne")
@@ -343,7 +344,7 @@ def test_the_till_takes_off_what_a_campaign_promised(visit: Visit, running: Runn
 def test_who_is_held_out_is_shown_nothing_and_pays_the_price(visit: Visit, running: RunningCampaigns) -> None:
     """A held-out shopper sees the sauce but no offer, and the bill takes nothing off."""
     visitor = visit()
-    guest = next(running.guests(SAUCES, HELD_OUT_PPM, held_out=True))
+    guest = running.guest(SAUCES, HELD_OUT_PPM, held_out=True)
     visitor.context.add_init_script(f"localStorage.setItem('demo.guest', '{guest}')")
     visitor.enter(path="/c/pasta")
     visitor.add("penne")

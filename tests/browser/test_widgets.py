@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -69,6 +70,7 @@ CARDS = {
         - 'progressbar "Your basket on its way to: €5.00 off"'
       """,
 }
+BASKET: dict[str, Any] = {"outcome": {"prize_id": "basket", "label": "Your basket"}, "claim": "token"}
 NAMES = """() => hotbasket.widgets.mount({
   product: (id) => ({name: {pesto: 'Basil pesto', basil: 'Fresh basil'}[id], price_minor: 250, url: '#'}),
 })"""
@@ -242,8 +244,7 @@ def test_every_text_has_enough_contrast(visit: Visit, scheme: str) -> None:
     page = visit.context.new_page()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
     four_kinds(visit, page)
-    basket = {"outcome": {"prize_id": "basket", "label": "Your basket"}, "claim": "token"}
-    visit.collector.push(sent("gamified_promotion", "three", 2, campaign="spring", game="wheel", **basket))
+    visit.collector.push(sent("gamified_promotion", "three", 2, campaign="spring", game="wheel", **BASKET))
     page.get_by_role("button", name="Claim your prize").click()
     expect(page.locator(".hotbasket-error")).to_be_visible()
     ratios = page.evaluate(CONTRASTS)
@@ -263,8 +264,7 @@ def test_a_narrow_screen_and_large_text_lose_nothing(visit: Visit, enlarged: int
     page.set_viewport_size({"width": 320, "height": 640})
     page.emulate_media(reduced_motion="reduce")
     four_kinds(visit, page)
-    basket = {"outcome": {"prize_id": "basket", "label": "Your basket"}, "claim": "token"}
-    visit.collector.push(sent("gamified_promotion", "three", 2, campaign="spring", game="wheel", **basket))
+    visit.collector.push(sent("gamified_promotion", "three", 2, campaign="spring", game="wheel", **BASKET))
     expect(page.get_by_label("E-mail address")).to_be_visible()
     page.evaluate("(times) => { document.documentElement.style.fontSize = `${100 * times}%`; }", enlarged)
     width = page.evaluate("() => document.documentElement.scrollWidth")

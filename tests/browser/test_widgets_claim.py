@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -147,7 +148,7 @@ def test_other_prizes_ask_for_no_address(visit: Visit) -> None:
     """Only the basket is claimed: a coffee comes without a form, and a basket without a claim as well."""
     page = shop(visit)
     for number, (prize, claim) in enumerate((("coffee", {"claim": "token"}), ("basket", {})), start=1):
-        outcome = {"outcome": {"prize_id": prize, "label": f"a {prize}"}} | claim
+        outcome: dict[str, Any] = {"outcome": {"prize_id": prize, "label": f"a {prize}"}} | claim
         visit.collector.push(sent("gamified_promotion", number=number, campaign="spring", **outcome))
         expect(page.get_by_role("status")).to_have_text(f"You win: a {prize}")
         assert 0 == page.locator("form").count()

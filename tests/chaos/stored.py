@@ -10,12 +10,16 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from domain.campaigns import Campaign
 from domain.ids import Position
+from domain.purse import CampaignKey
 from domain.records import ExperienceRecord, Owner, Record, decode_experience_record, decode_record
+from domain.reservations import GRACE_MS
 from domain.shopper import Shopper, decode
 from tests.simulation.expected import Expected, Heard, expect, hear
 
 EPOCH = 1
+_NO_CAMPAIGNS: dict[CampaignKey, Campaign] = {}
 
 
 class Stored(NamedTuple):
@@ -43,7 +47,8 @@ class Stored(NamedTuple):
 def stored_of(records: dict[Position, Record], said: Sequence[tuple[int, ExperienceRecord]]) -> Stored:
     """Folds one partition: its events by position, and its experience log by offset."""
     heard = hear(said)
-    return Stored(records, heard, sum(isinstance(record, Owner) for _, record in said), expect(records, heard))
+    owners = sum(isinstance(record, Owner) for _, record in said)
+    return Stored(records, heard, owners, expect(records, heard, _NO_CAMPAIGNS, GRACE_MS))
 
 
 def read_logs(data: Path) -> Stored:

@@ -17,6 +17,9 @@ from domain.terms import promise_minor
 from tests.simulation.budgets import OLD_MAX_S, Version
 from tests.simulation.control import CONTROL
 
+_NOT_ASKED = ("unknown", "not_open", "other_kind", "budget")
+"""Reasons that say nothing of what was left, or all."""
+
 
 class Markets:
     """Every version of all campaigns, prepared when it is asked for."""
@@ -47,11 +50,11 @@ class Markets:
                 costs[offer.key.campaign_id] = promise_minor(offer.definition, shown.kind, shown.content)
         denied = {one.campaign_id: 0 for one in said.against if one.reason == "budget"}
         yield Market(in_force, _SaidPurse(denied | {name: costs[name] for name in denied.keys() & costs}))
-        # A campaign that lost a slot for another reason first, or that is not told of any more, may have had too little
-        # for a second proposal, but enough to be asked.
-        told = {one.campaign_id for one in said.against if one.reason != "budget"}
-        least = {name: offer.least_minor for name, offer in offers.items() if name in told}
-        yield Market(in_force, _SaidPurse({**dict.fromkeys(offers, 0), **least, **denied, **costs}))
+        # Of a campaign only the first reason is told in each slot, and of many campaigns not all are told of: who lost
+        # may have had too little for a second proposal, though enough to be asked for the first.
+        told = {one.campaign_id for one in said.against if one.reason not in _NOT_ASKED}
+        least = {name: offer.least_minor if name in told else 0 for name, offer in offers.items()}
+        yield Market(in_force, _SaidPurse({**least, **denied, **costs}))
 
     def _in_force(self, version: int) -> Mapping[str, InForce]:
         found = self._prepared.get(version)

@@ -81,6 +81,19 @@ def test_both_languages_say_everything() -> None:
     assert set() == used - set(gaps["en"])
 
 
+def test_the_manual_names_what_may_be_changed() -> None:
+    """Every custom property, every class that has looks, and every word stands in docs/widgets.md."""
+    manual = set(re.findall(r"[\w-]+", (STATIC.parents[1] / "docs" / "widgets.md").read_text(encoding="utf-8")))
+    looks = whole("widgets.css").decode()
+    properties = set(re.findall(r"--hotbasket-[\w-]+", looks))
+    classes = set(re.findall(r"\.hotbasket-([\w-]+)", looks))
+    words = set(re.findall(r"^    (\w+): '", source("widgets_words.js"), re.MULTILINE))
+    assert len(properties) > 10
+    assert len(classes) > 30
+    assert len(words) > 30
+    assert set() == (properties | classes | words) - manual
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 @pytest.mark.parametrize("pattern", REFUSED)
 def test_nothing_needs_an_exception_from_a_strict_policy(name: str, pattern: str) -> None:
