@@ -63,6 +63,9 @@ def terms(
     elif kind == "gamified_promotion" and definition.prizes:
         made["game"] = definition.game or content.get("game")
         made["prize"] = named(definition.prizes[0].reward)
+    elif kind == "gamified_promotion" and definition.reward is not None:
+        # There is nothing to play on the page: the order is what draws.
+        made["draws_on"] = "order"
     if kind in ("personalised_promotion", "basket_tension"):
         threshold = _bounded(definition.threshold_minor, content.get("threshold_minor"))
         if threshold.value is not None:

@@ -98,7 +98,18 @@
     }
   }
 
+  /** A draw that a paid order plays, not the page. */
+  async function atTheOrder(card) {
+    const told = element('p', 'order');
+    told.textContent = text('order');
+    const section = frame(card, told);
+    const list = await products(card, () => {});
+    if (list) section.append(list);
+    return section;
+  }
+
   render('gamified_promotion', async (card) => {
+    if (card.content.draws_on === 'order' && !card.content.outcome) return atTheOrder(card);
     const game = new Game(card);
     if (card.content.outcome) await game.finish(card, true);
     else if (game.isPlayed) game.wait();

@@ -120,11 +120,13 @@ def test_bars_move_when_the_crowd_shops(visit: Visit) -> None:
     assert [] == visitor.complaints
 
 
+@pytest.mark.timeout(600)
 def test_the_picture_of_the_document(visit: Visit) -> None:
     """Budgets on their way down; with HOTBASKET_UPDATE_IMAGES=1 what is on the screen becomes the document's."""
     visitor = opened(visit(view={"width": 1100, "height": 760}))
     redeemed = card(visitor).locator(".counts b").nth(2)
-    expect(redeemed).to_have_text(re.compile(r"^([3-9]|\d\d+)$"), timeout=180_000)
+    # A document deserves fuller bars than a test needs.
+    expect(redeemed).to_have_text(re.compile(r"^([3-9]|\d\d)$" if PICTURE is None else "^[3-9]\\d$"), timeout=280_000)
     expect(card(visitor).locator(".burn figcaption")).to_contain_text("redeemed +€")
     visitor.screenshot("campaigns", PICTURE)
     assert (SCREENSHOTS / "campaigns.png").stat().st_size > 0

@@ -308,3 +308,13 @@ def test_a_prize_without_a_label_is_put_into_words(visit: Visit, content: dict[s
     visit.collector.push(drawn("scratch", **content))
     expect(page.get_by_role("status")).to_have_text(words)
     expect(page.locator(".hotbasket-announcer")).to_have_text(f"Try your luck. {words}")
+
+
+def test_a_draw_at_the_order_shows_nothing_to_play(visit: Visit) -> None:
+    """What a paid order draws has no button on the page; it says what to do, and names the products."""
+    page = visit.context.new_page()
+    shop(visit, page)
+    visit.collector.push(sent("gamified_promotion", campaign="spring", game="scratch", draws_on="order"))
+    card = page.locator(".hotbasket-order")
+    expect(card).to_have_text("Buy one of these, and your order may win its whole price back.")
+    expect(page.locator(".hotbasket-play")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""What control planes keep of campaigns that draw: seeds that `current` alone gives away, and stocks on lease."""
+"""What control planes keep of campaigns that draw: seeds that `current` alone gives away, and stocks to be leased."""
 
 from __future__ import annotations
 

@@ -14,7 +14,10 @@ from typing import Any
 from domain.events import OrderPaid, OrderStatusChanged, ReservationExpired
 from domain.ids import BEGINNING, Position
 from domain.records import Decided, Decision, ExperienceRecord, Owner, Progress, Record
-from domain.reservations import GRACE_MS, ORDERS_KEPT
+from domain.reservations import GRACE_MS, ORDERS_KEPT, REDEEMED_KEPT
+
+FORGOTTEN = "-"
+"""In place of an order's id: what it cost stays, whatever becomes of the order."""
 
 
 class Sums:
@@ -112,6 +115,7 @@ class Shopper:
         self._events: set[bytes] = set()
         self._orders: list[str] = []
         self._bought: dict[str, list[tuple[str, int, int]]] = {}
+        self._redeemed: list[Shown] = []
 
     def hear(self, record: Record, decided: Decided | None) -> None:
         """Takes an event, and then what was decided at it."""
@@ -141,6 +145,11 @@ class Shopper:
         for one, cost_minor in naive_till(self.open_at(at_ms), lines):
             one.order_id, one.committed_minor = event.order_id, cost_minor
             self._bought[event.order_id] = lines
+        self._redeemed += [one for one in self.promises if one.order_id == event.order_id]
+        self._redeemed = [one for one in self._redeemed if one in self.promises]
+        for old in self._redeemed[:-REDEEMED_KEPT]:
+            old.order_id = FORGOTTEN
+        self._redeemed = self._redeemed[-REDEEMED_KEPT:]
 
     def _come_back(self, event: OrderStatusChanged) -> None:
         if event.status in ("cancelled", "returned"):

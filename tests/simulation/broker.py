@@ -71,6 +71,14 @@ class Topic:
         return self.rows[self.durable - 1][0] if self.durable else -1
 
 
+class Kept(NamedTuple):
+    """A commit as the group had it from a moment on."""
+
+    stamp: Stamp
+    partition: int
+    committed: Committed
+
+
 class Broker:
     """Both logs, their group commit, and the consumer group of the workers."""
 
@@ -85,6 +93,7 @@ class Broker:
             for _ in range(partitions)
         ]
         self.commits: dict[int, Committed] = {}
+        self.kept: list[Kept] = []
         self.group = Group(partitions)
         self.is_down = False
         self._flushed: asyncio.Future[bool] | None = None
@@ -94,6 +103,11 @@ class Broker:
         """Gives the next write its number: logs and control plane count as one."""
         self._written += 1
         return Stamp(self._written, self._sky.loop.time())
+
+    def keep(self, partition: int, committed: Committed) -> None:
+        """Keeps how far the group is."""
+        self.commits[partition] = committed
+        self.kept.append(Kept(self.stamp(), partition, committed))
 
     def check(self) -> None:
         """Raises PortError while the broker is down."""

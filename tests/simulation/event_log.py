@@ -120,7 +120,7 @@ class SimulatedEventLog:
         def keep() -> None:
             self._broker.check()
             self._broker.group.check(partition, self._member, self._owned.get(partition, -1))
-            self._broker.commits[partition] = committed
+            self._broker.keep(partition, committed)
 
         await self._wire.call(f"commit {partition} through {committed.through.offset}", keep)
 

@@ -146,7 +146,7 @@ class Run:
         faults += check(
             self.system, self.clients, garbage=self.chaos.garbage, jumps=self.jumps, grace_ms=reservations.GRACE_MS
         )
-        recount = Recount(self.system.broker, self.system.books)
+        recount = Recount(self.system.broker, self.system.shelf, self.system.books)
         faults += check_budgets(self.system, recount, told=not (late or self.weather.late))
         self.story |= {
             "events": sum(topic.durable for topic in self.system.broker.events),

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from domain.ids import Position, ShopperKey, bucket
 from domain.ports.failed_events import FailedEvent
 from domain.ports.snapshot_store import Snapshot
 from domain.ports.tree_store import DEFAULT, StoredTree
+from tests.simulation.broker import Stamp
 from tests.simulation.wire import Wire
+
+
+class Saved(NamedTuple):
+    """A partition's purse as it lay in the store from a moment on."""
+
+    stamp: Stamp
+    partition: int
+    payload: bytes
 
 
 class Shelf:
     """What the stores hold, whoever comes and goes.
 
     Attributes:
+        purses: every purse that was ever kept, oldest first.
         complaints: what no correct worker would ever ask of a store.
     """
 
-    def __init__(self, partitions: int, draw: random.Random) -> None:
+    def __init__(self, partitions: int, draw: random.Random, stamp: Callable[[], Stamp]) -> None:
         self.partitions = partitions
         self._draw = draw
+        self._stamp = stamp
+        self.purses: list[Saved] = []
         self.snapshots: dict[ShopperKey, Snapshot] = {}
         self.trees: dict[ShopperKey, dict[int, StoredTree]] = {}
         self.generations: dict[str, int] = {}
@@ -32,19 +45,28 @@ class Shelf:
 
     def keep_snapshot(self, snapshot: Snapshot) -> None:
         """Keeps the newer of two snapshots; two of one position must be the same."""
+        if snapshot.key.shopper.endswith("-purse"):
+            self._keep_purse(snapshot)
+            return
         before = self.snapshots.get(snapshot.key)
         if before is None or before.position < snapshot.position:
             self.snapshots[snapshot.key] = snapshot
-        elif before.position == snapshot.position and snapshot.key.shopper.endswith("-purse"):
-            # Leases that were said since may be in it or not: whoever loads it reads them in the log again. Stores
-            # differ in which of the two they keep.
-            if self._draw.random() < 0.5:
-                self.snapshots[snapshot.key] = snapshot
         elif before.position == snapshot.position and before.payload != snapshot.payload:
             self.complaints.append(
                 f"two different snapshots of {snapshot.key.shopper[:8]} at {snapshot.position}:"
                 f"\n    {before.payload!r}\n    {snapshot.payload!r}"
             )
+
+    def _keep_purse(self, snapshot: Snapshot) -> None:
+        """Keeps the newer of two purses; two of one position may differ in their leases, and stores keep any of them.
+
+        Who loads it reads in the log again what leases were said since the position was reached.
+        """
+        before = self.snapshots.get(snapshot.key)
+        is_newer = before is None or before.position < snapshot.position
+        if is_newer or (before is not None and before.position == snapshot.position and self._draw.random() < 0.5):
+            self.snapshots[snapshot.key] = snapshot
+            self.purses.append(Saved(self._stamp(), int(snapshot.key.shopper[:3], 16), snapshot.payload))
 
     def push(self, retailer_id: str, trees: Sequence[tuple[str, bytes]]) -> int:
         """Makes trees visible under a new generation; two generations of each are kept."""

@@ -50,7 +50,7 @@ class System:
         self.loop: VirtualLoop = sky.loop
         self.world = world
         self.broker = Broker(sky, partitions)
-        self.shelf = Shelf(partitions, sky.draw)
+        self.shelf = Shelf(partitions, sky.draw, self.broker.stamp)
         self.books = Books(self.broker.stamp, world.now_ms)
         self._gateway_settings = Settings.model_construct(stream_queue_max=draw.choice((1, 3, 64)))
         self.processes: list[Process] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,7 @@ from starlette.routing import Router
 from adapters.clock import SystemClock
 from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
+from adapters.zones import is_zone
 from deploy.demo.campaign_counts import CampaignCounts, Entrant
 from deploy.demo.campaigns import read_campaigns, schedule_drafts, write_drafts
 from deploy.demo.goods import read_goods
@@ -26,7 +28,7 @@ from deploy.demo.keys import KEYS_FILE
 from deploy.demo.receipts import RECEIPTS_MAX, Receipt, Receipts
 from deploy.demo.setup import Demo, setup
 from deploy.demo.uplift_now import look
-from domain.campaign_faults import unknown_products
+from domain.campaign_faults import read_written, unknown_products
 from domain.campaigns import Change, Definition, created, moved
 from domain.experiences import Experience, Kind
 from domain.ids import Position
@@ -39,6 +41,7 @@ NOW_MS = 1_790_000_000_000
 RETAILER = "r-1"
 SAUCES, TENSION, CHEESE, GAME = "10-on-sauces", "5-from-40", "cheese-board", "scratch-coffee"
 WITHIN_S = 30
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "campaigns.md"
 OWN = {"origin": "http://127.0.0.1:9", "content-type": "application/json"}
 
 
@@ -368,3 +371,21 @@ async def test_only_the_shops_own_pages_move_a_campaign(
     """Another site can't pause a campaign, nobody can end one here, and hotbasket being away is said as such."""
     answer = await browser.post(f"/demo/campaigns/{SAUCES}/{verb}", headers=headers)
     assert status == answer.status_code
+
+
+def test_the_documents_campaigns_pass_the_door() -> None:
+    """What the document tells people to write is taken as it stands: one complete example of each kind."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    blocks = [msgspec.json.decode(block) for block in re.findall(r"```json\n(\{.*?\})\n```", text, flags=re.DOTALL)]
+    written = [read_written(block, is_zone, "campaign_id") for block in blocks if "kind" in block]
+    assert sorted(get_args(Kind)) == sorted(one.definition.kind for one in written)
+    known = {good.product_id: Known(category_id=good.category_id) for good in read_goods().products}
+    assert [] == [warning for one in written for warning in unknown_products(one.definition, known)]
+
+
+def test_the_document_explains_every_field() -> None:
+    """Each field of a campaign stands in the document's table."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \|", text, flags=re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert set() == {*Definition.__struct_fields__, "campaign_id"} - explained

@@ -157,7 +157,7 @@ def test_a_campaign_for_anything_shows_what_is_proposed() -> None:
 
 
 def test_a_game_gives_the_campaigns_first_prize_and_reserves_the_dearest() -> None:
-    """Without prizes of the campaign's own the node's game stands, and the draw for the basket is what it costs."""
+    """Without prizes the node's game stands, drawn by the order, and the draw for the basket is what it costs."""
     cheap = Prize(prize_id="a", reward=Reward(type="amount", value_minor=50), chance_ppm=9, cost_minor=50)
     dear = Prize(prize_id="b", reward=Reward(type="product", product_id="p-9"), chance_ppm=1, cost_minor=800)
     content = {"game": "wheel", "products": ["p-1"], "prize": {"type": "percent", "value": 5}}
@@ -165,7 +165,7 @@ def test_a_game_gives_the_campaigns_first_prize_and_reserves_the_dearest() -> No
     expected = {"game": "scratch", "products": ["p-1"], "prize": {"type": "amount", "value_minor": 50}}
     assert Terms(expected, 800, False) == made(campaign, content)
     drawn = definition("gamified_promotion", game="scratch", reward=RewardRules(chance_ppm=10, at_most_minor=9_000))
-    assert Terms(content, 9_000, False) == made(drawn, content)
+    assert Terms({**content, "draws_on": "order"}, 9_000, False) == made(drawn, content)
 
 
 def test_the_node_is_left_as_it_was() -> None:
