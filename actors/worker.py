@@ -128,17 +128,7 @@ class Worker:
         if not due:
             return
         works = {partition.number: asyncio.ensure_future(partition.say_leases()) for partition in due}
-        done = asyncio.gather(*works.values(), return_exceptions=True)
-        await asyncio.wait((done,), timeout=self._settings.checkpoint_s)
-        for number, work in works.items():
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-            if work.cancelled():
-                # Whether it stands in the log nobody knows: the partition begins anew.
-                self._drop(number)
-                self._fenced.add(number)
-            else:
-                self._take_down(number, work)
+        await self._finish_or_stop(works)
 
     def _is_free(self, work: str) -> bool:
         """Tells whether the last work of this kind is done; a bug in it ends the worker."""
@@ -212,14 +202,20 @@ class Worker:
             number: asyncio.ensure_future(self._process_in_order(self._partitions[number], some, in_force))
             for number, some in by_partition.items()
         }
+        try:
+            await self._finish_or_stop(works)
+        finally:
+            self._in_hand = {}
+
+    async def _finish_or_stop(self, works: Mapping[int, asyncio.Task[None]]) -> None:
+        """Waits for work on partitions, however long a store fails, and notes how it ended."""
         done = asyncio.gather(*works.values(), return_exceptions=True)
         try:
             await asyncio.wait((done, self._stop), return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
-                # Stopping while a store fails: give it one more moment, then leave the batches to the next owner.
+                # Stopping while a store fails: give it one more moment, then leave the work to the next owner.
                 await asyncio.wait((done,), timeout=self._settings.checkpoint_s)
         finally:
-            self._in_hand = {}
             for work in works.values():
                 work.cancel()
             await asyncio.gather(*works.values(), return_exceptions=True)

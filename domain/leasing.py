@@ -56,7 +56,7 @@ def grown(budget: int | None, leased_by_all: int, need: int, partitions: int) ->
     Args:
         budget: in all; None = not limited.
         leased_by_all: leases less returns of all partitions.
-        need: at least; what is not needed does not grow.
+        need: at least, and in whole times of it; what is not needed does not grow.
         partitions: of the event log, 1 or more.
     """
     if need <= 0:
@@ -66,7 +66,9 @@ def grown(budget: int | None, leased_by_all: int, need: int, partitions: int) ->
     left = budget - leased_by_all
     if need > left:
         return None
-    return max(need, left // (_SHARES * partitions))
+    share = left // (_SHARES * partitions)
+    # Whole needs: what is leased beyond them lies in one partition, and the last promises of the budget lack it.
+    return max(need, share - share % need)
 
 
 def settled(account: Account, ask: Ask, partitions: int) -> Settled:

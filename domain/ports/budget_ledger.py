@@ -66,17 +66,18 @@ class BudgetLedger(Protocol):
     async def settle(self, partition: int, token: int, asks: Sequence[Ask], *, partitions: int) -> Sequence[Answer]:
         """Takes down what a partition holds, and leases what it needs, each campaign's once; answers in order.
 
-        What was returned makes room first. Then the lease grows by what is needed, or by a small share of what the
-        budget has left where that is more: with n partitions, 1/(4n) of it, rounded down. Nothing is leased where what
-        is left is less than what is needed, in money or in count. Where the ledger has leased more than the partition
-        knows, it only says so; where the partition knows of more, since the ledger came back from a backup, that counts
-        as leased. An exact ask grows the lease by no more than needed, and by what is left where that is less, which is
-        said to be spent. A prize's stock is leased like the count of a campaign's budget, under its own id
-        (`domain.ids.stock_id`), and at any time: what was played is drawn, whatever has become of the campaign. A
-        campaign without a budget in money (count) is leased as much of it as is needed. One that is not
-        scheduled, or whose end has come, is leased nothing more, and one that is unknown is no one's. An owner that is
-        not the partition's newest, by the tokens of all that ever asked, changes nothing: it gets what is there. Of two
-        asks for one campaign the first counts.
+        What was returned makes room first. Then the lease grows by what is needed, or by a small share of what
+        the budget has left where that is more: with n partitions, 1/(4n) of it, in whole times of what is
+        needed. Nothing is leased where what is left is less than what is needed, in money or in count. Where
+        the ledger has leased more than the partition knows, it only says so; where the partition knows of more,
+        since the ledger came back from a backup, that counts as leased. An exact ask grows the lease by no more
+        than needed, and by what is left where that is less, which is said to be spent. A prize's stock is
+        leased like the count of a campaign's budget, under its own id (`domain.ids.stock_id`), and at any time:
+        what was played is drawn, whatever has become of the campaign. A campaign without a budget in money
+        (count) is leased as much of it as is needed. One that is not scheduled, or whose end has come, is
+        leased nothing more, and one that is unknown is no one's. An owner that is not the partition's newest,
+        by the tokens of all that ever asked, changes nothing: it gets what is there. Of two asks for one
+        campaign the first counts.
 
         Raises:
             PortError: nothing was leased, or it was and nobody knows: the call may be repeated.

@@ -266,19 +266,27 @@ def effect(treated: float, held_out: float, low: float, high: float) -> dict[str
 def test_an_uplift_is_told_with_its_interval(visit: Visit) -> None:
     """The difference, its interval, both means, and whether it may be chance; a split that is odd is warned of."""
     visitor = visit()
-    measured = {"state": "measured", "treated": 160, "held_out": 40, "needed": 30, "is_split_odd": True}
+    measured = {
+        "state": "measured",
+        "treated": 160,
+        "held_out": 40,
+        "needed": 30,
+        "is_split_odd": True,
+        "trusted_from": 90,
+    }
     spend, bought = effect(3_250.0, 3_100.0, -120.0, 420.0), effect(0.62, 0.47, 0.02, 0.28)
     scripted(visitor, uplift={**measured, "spend": spend, "conversion": bought})
     uplift = card(opened(visitor)).locator(".uplift")
     expect(uplift.locator("[data-effect=spend]")).to_have_text(
-        "Spend a shopper +€1.50 (95 % interval −€1.20 to +€4.20) "
+        "Paid in the first order +€1.50 (95 % interval −€1.20 to +€4.20) "
         "€32.50 with it, €31.00 without. The interval contains 0: this may be chance."
     )
     expect(uplift.locator("[data-effect=conversion]")).to_have_text(
         "Bought what it promotes +15 points (95 % interval +2 to +28) "
         "62% with it, 47% without. The interval leaves 0 out."
     )
-    expect(uplift.locator(".odd")).to_contain_text("do not trust the figures")
+    expect(uplift.locator(".odd").first).to_contain_text("do not trust the figures")
+    expect(uplift.locator(".odd").last).to_contain_text("can be trusted from 90 in each group on")
 
 
 def test_a_budget_that_is_spent_fills_the_bar(visit: Visit) -> None:

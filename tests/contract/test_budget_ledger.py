@@ -37,13 +37,13 @@ async def test_a_lease_grows_by_what_is_needed(ports: Ports) -> None:
 
 
 async def test_a_lease_grows_by_a_share_of_what_is_left_where_that_is_more(ports: Ports) -> None:
-    """A quarter of the partition's part, rounded down, so that it need not ask for every promise."""
+    """A quarter of the partition's part, in whole promises, so that it need not ask for every one of them."""
     partition = await with_spring(ports, 100_000, 1_000)
-    assert Answer(lease(leased_minor=6_250, leased_count=62), False) == await partition.ask(100, 1)
+    assert Answer(lease(leased_minor=6_200, leased_count=62), False) == await partition.ask(100, 1)
     other = Partition(ports.ledger, 1)
-    # 93,750 / 16 and 938 / 16
-    assert Answer(lease(leased_minor=5_859, leased_count=58), False) == await other.ask(100, 1)
-    assert Answer(lease(leased_minor=6_250 + 50_000, leased_count=62), False) == await partition.ask(50_000)
+    # 93,800 / 16 in whole hundreds, and 938 / 16
+    assert Answer(lease(leased_minor=5_800, leased_count=58), False) == await other.ask(100, 1)
+    assert Answer(lease(leased_minor=6_200 + 50_000, leased_count=62), False) == await partition.ask(50_000)
 
 
 async def test_what_is_left_is_leased_to_the_last(ports: Ports) -> None:
@@ -75,10 +75,10 @@ async def test_a_lost_answer_is_given_again(ports: Ports) -> None:
     """The ledger says what it has leased, and leases more only to a partition that knows it."""
     partition = await with_spring(ports, 1_000)
     for needed in (60, 60, 900):
-        assert Answer(lease(leased_minor=62), False) == await partition.unheard(needed)
-    assert Amounts(62, 0) == (await total(ports)).leased
+        assert Answer(lease(leased_minor=60), False) == await partition.unheard(needed)
+    assert Amounts(60, 0) == (await total(ports)).leased
     await partition.ask(60)
-    assert Answer(lease(leased_minor=122), False) == await partition.ask(60)
+    assert Answer(lease(leased_minor=120), False) == await partition.ask(60)
 
 
 async def test_the_next_owner_has_the_same_lease(ports: Ports) -> None:
@@ -162,12 +162,11 @@ async def test_what_partitions_promised_is_added_up(ports: Ports) -> None:
     await partition.ask()
     other.told = {"committed": Amounts(7, 1)}
     await other.ask()
-    share = 10**6 // (4 * PARTITIONS)
     spring = Total(
         campaign_id="spring",
         budget_minor=10**6,
         budget_count=10**3,
-        leased=Amounts(share, 10**3 // (4 * PARTITIONS)),
+        leased=Amounts(62_000, 60),
         reserved=Amounts(200, 2),
         committed=Amounts(127, 3),
     )
@@ -302,11 +301,11 @@ async def test_many_are_asked_for_at_once(ports: Ports) -> None:
     asks = [Ask(key, Balance(), Amounts(90, 1)) for key in keys]
     given = await ports.ledger.settle(0, 1, asks, partitions=PARTITIONS)
     first = [Answer(lease(summer, leased_minor=90, leased_count=1), False)]
-    first += [Answer(lease(leased_minor=625, leased_count=1), False)]
+    first += [Answer(lease(leased_minor=540, leased_count=1), False)]
     nothing = [Answer(lease(key), False) for key in unknown]
     assert [*first, *nothing, *reversed(first)] == list(given)
-    twice = [Ask(SPRING, Balance(Amounts(625, 1)), Amounts(5)), Ask(SPRING, Balance(), Amounts(7))]
-    leased = Answer(lease(leased_minor=625 + 9_375 // 16, leased_count=1), False)
+    twice = [Ask(SPRING, Balance(Amounts(540, 1)), Amounts(5)), Ask(SPRING, Balance(), Amounts(7))]
+    leased = Answer(lease(leased_minor=540 + 9_460 // 16 // 5 * 5, leased_count=1), False)
     assert [leased, leased] == list(await ports.ledger.settle(0, 1, twice, partitions=PARTITIONS))
     assert [] == list(await ports.ledger.settle(0, 1, [], partitions=PARTITIONS))
     assert not (await partition.ask()).is_spent

@@ -67,12 +67,34 @@ def fold_the_tail_into_a_purse_that_has_it(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Purse, "encode", lambda purse, _: encode(purse, BEGINNING))
 
 
+def commit_behind_leases_that_the_saved_purse_may_lack(patch: pytest.MonkeyPatch) -> None:
+    """Of two purses of one position the store kept the older, and the tail begins after what it lacks."""
+    say = Owner._say
+
+    def forward(owner: Owner, *args: Any) -> None:
+        say(owner, *args)
+        owner._tail = owner._last_progress
+
+    patch.setattr(Owner, "_say", forward)
+
+
+def take_over_leases_without_saying_them_anew(patch: pytest.MonkeyPatch) -> None:
+    """The next commit's tail begins after the words of the owner before."""
+    begin = Owner.__init__
+
+    def silent(owner: Owner, *args: Any) -> None:
+        begin(owner, *args)
+        owner._inherited = ()
+
+    patch.setattr(Owner, "__init__", silent)
+
+
 def save_shoppers_without_the_purse(patch: pytest.MonkeyPatch) -> None:
     """The commit says that the tail is not needed any more."""
     collect = Owner.collect
 
-    def without_purse(owner: Owner, now_ms: int) -> Unsaved | None:
-        unsaved = collect(owner, now_ms)
+    def without_purse(owner: Owner) -> Unsaved | None:
+        unsaved = collect(owner)
         if unsaved is None:
             return None
         rows = {key: row for key, row in unsaved.rows.items() if key != purse_key(owner.shelf.number)}
@@ -141,6 +163,11 @@ def hear_owners_of_the_past(patch: pytest.MonkeyPatch) -> None:
         return Heard(held, record.through, record.leases)
 
     patch.setattr(Listener, "hear", credulous)
+
+
+def save_and_ask_unconfirmed(patch: pytest.MonkeyPatch) -> None:
+    """An owner of the past gives back to the ledger what the next one goes on promising."""
+    patch.setattr(Owner, "confirm", lambda _: None)
 
 
 def ask_nobody_for_budget(patch: pytest.MonkeyPatch) -> None:

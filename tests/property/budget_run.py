@@ -47,7 +47,7 @@ class Run:
         self.keys = [CampaignKey(RETAILER, one.campaign_id) for one in self.campaigns]
         budgets = [one.definition.budget or Budget() for one in self.campaigns]
         self.ledger = Ledger(dict(zip(self.keys, budgets, strict=True)))
-        self.shelves = [Shelf(number) for number in range(rng.choice((1, 1, 2, 2, 3, 4)))]
+        self.shelves = [Shelf(number, rng) for number in range(rng.choice((1, 1, 2, 2, 3, 4)))]
         self.crowd = Crowd(rng, len(self.shelves))
         self.recounts = [Recount() for _ in self.shelves]
         self.in_force: dict[str, InForce] = {}
@@ -64,8 +64,9 @@ class Run:
             (self.asked, 18),
             (self.answered, 25),
             (self.late_ask_lands, 3),
-            (self.collected, 8),
-            (self.saved, 16),
+            (self.collected, 10),
+            (self.saved, 18),
+            (self.idled, 3),
             (self.crashed, 1),
             (self.taken_over, 3),
             (self.time_passed, 14),
@@ -146,9 +147,9 @@ class Run:
         except Died:
             self.gone(owner)
 
-    def asked(self) -> None:
+    def asked(self, owner: Owner | None = None) -> None:
         """An owner asks the ledger: it may hear at once, later, twice, or never."""
-        owner = self.anyone()
+        owner = owner or self.anyone()
         if not owner.is_settled or owner.asked is not None:
             return
         asks = owner.desk.asks(owner.in_force, self.now_s, self.crowd.now_ms)
@@ -193,7 +194,7 @@ class Run:
         """A checkpoint begins."""
         owner = self.anyone()
         if all(save.owner is not owner for save in self.saves):
-            unsaved = owner.collect(self.crowd.now_ms)
+            unsaved = owner.collect()
             if unsaved is not None:
                 self.saves.append(Save(owner, unsaved))
 
@@ -212,7 +213,7 @@ class Run:
                 self.saves.append(save._replace(is_confirmed=True))
         elif owner not in self.owners:
             self._saved_late(save)
-        elif self.rng.random() < 0.2:
+        elif self.rng.random() < 0.25:
             owner.shelf.save({key: row for key, row in rows.items() if self.rng.random() < 0.7})
             owner.not_saved()
         else:
@@ -230,6 +231,29 @@ class Run:
         if self.rng.random() < 0.5:
             self.taken_over(owner.shelf.number)
 
+    def idled(self) -> None:
+        """Nothing happens in a partition but leases, between a checkpoint that fails and one that does not."""
+        owner = self.newest(self.rng.randrange(len(self.owners)))
+        first = None if any(save.owner is owner for save in self.saves) else owner.collect()
+        if first is None:
+            return
+        owner.shelf.save(first.rows)
+        owner.not_saved()
+        self.crowd.now_ms += self.rng.choice(_JUMPS_MS)
+        self.asked(owner)
+        self.answered(owner)
+        self.leases_said(owner)
+        number = owner.shelf.number
+        if self.rng.random() < 0.5:
+            self.taken_over(number)
+        owner = self.newest(number)
+        owner.process(max(0, owner.adopting_through.offset - owner.through.offset))
+        second = owner.collect()
+        if second is not None:
+            owner.shelf.save(second.rows)
+            owner.commit(second)
+            self.taken_over(number)
+
     def crashed(self) -> None:
         """A process dies between two batches."""
         self.gone(self.anyone())
@@ -241,7 +265,7 @@ class Run:
         if before is not None:
             self.zombies.append(before)
             if self.rng.random() < 0.5 and all(save.owner is not before for save in self.saves):
-                unsaved = before.collect(self.crowd.now_ms)
+                unsaved = before.collect()
                 self.saves += [] if unsaved is None else [Save(before, unsaved, is_confirmed=True)]
         self.owners[number] = self.owner(number)
 

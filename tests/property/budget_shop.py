@@ -69,6 +69,7 @@ class Crowd:
         self._number = 0
         self._orders: dict[ShopperKey, list[OrderPaid]] = {}
         self._settled: dict[ShopperKey, list[OrderPaid]] = {}
+        self._early: dict[ShopperKey, list[OrderPaid]] = {}
         self.shoppers = [
             ShopperKey(RETAILER, f"{partition:03x}{stripe:x}{'0' * 60}")
             for partition in range(partitions)
@@ -96,9 +97,10 @@ class Crowd:
     def pay(self, key: ShopperKey, *, at_ms: int | None = None, lines: tuple[OrderLine, ...] | None = None) -> Record:
         """An order: a new one, or one that was told already; without lines and a time, of any and by anybody."""
         rng, told = self._rng, self._orders.setdefault(key, [])
-        if lines is None and told and rng.random() < 0.3:
-            before = rng.choice(told)
-            # The server's copy of what a browser said, or said again by the server itself.
+        early = self._early.get(key)
+        if lines is None and (early or told) and rng.random() < 0.3:
+            before = early.pop() if early else rng.choice(told)
+            # The server's copy of what a browser said, said again by the server itself, or overtaken by its end.
             order = OrderPaid(
                 **self._fields(key),
                 order_id=before.order_id,
@@ -135,17 +137,20 @@ class Crowd:
     def _move(self, key: ShopperKey) -> Record:
         """An order's status changes, perhaps before the order is told."""
         rng, told = self._rng, self._settled.get(key, [])
-        order_id, lines = f"o-{self._number + rng.randint(1, 9)}", _lines(rng)
-        if told and rng.random() < 0.9:
+        if told and rng.random() < 0.85:
             order = rng.choice(told[-2:])
-            order_id, lines = order.order_id, order.lines
+        else:
+            order = OrderPaid(
+                **self._fields(key), order_id=f"early-{self._number}", lines=_lines(rng), total_minor=0, currency="EUR"
+            )
+            self._early.setdefault(key, []).append(order)
         status = rng.choice(_BACK)
         some = tuple(
             StatusLine(product_id=line.product_id, quantity=rng.randint(1, line.quantity))
-            for line in lines
+            for line in order.lines
             if rng.random() < 0.6
         )
-        event = OrderStatusChanged(**self._fields(key), order_id=order_id, status=status, lines=some)
+        event = OrderStatusChanged(**self._fields(key), order_id=order.order_id, status=status, lines=some)
         return self.record(key, event, verified=rng.random() < 0.85)
 
     def _fields(self, key: ShopperKey) -> dict[str, Any]:

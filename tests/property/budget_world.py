@@ -7,6 +7,7 @@ appends stands in the log for good, also when it is not the newest any more: as 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Literal, NamedTuple
 
 from actors.lease_desk import LeaseDesk
@@ -53,7 +54,6 @@ class Row(NamedTuple):
     """A snapshot at rest."""
 
     position: Position
-    collected_at_ms: int
     payload: bytes
 
 
@@ -75,8 +75,9 @@ class Shelf:
         committed: the last commit.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, rng: Random) -> None:
         self.number = number
+        self._rng = rng
         self.events: list[Record] = []
         self.said: list[ExperienceRecord] = []
         self.rows: dict[ShopperKey, Row] = {}
@@ -98,9 +99,11 @@ class Shelf:
         return [Entry(self.number, at, self.said[at]) for at in range(after + 1, until)]
 
     def save(self, rows: Mapping[ShopperKey, Row]) -> None:
-        """Keeps snapshots: an older position never replaces a newer one, of equal ones the last collected stays."""
+        """Keeps snapshots: an older position never replaces a newer one, and of two equal ones either may stay."""
         for key, row in rows.items():
-            if key not in self.rows or row[:2] >= self.rows[key][:2]:
+            kept = self.rows.get(key)
+            is_newer = kept is None or row.position > kept.position
+            if is_newer or (kept is not None and row.position == kept.position and self._rng.random() < 0.5):
                 self.rows[key] = row
 
 
@@ -167,6 +170,7 @@ class Owner:
                 self.purse.take(said)
         self.purse.lease(tail.leases)
         self.desk = LeaseDesk(self.purse, now_s)
+        self._inherited = self.purse.leases()
         self.residents: dict[ShopperKey, Resident] = {}
         self._dirty: set[ShopperKey] = set()
         self._saving: set[ShopperKey] = set()
@@ -197,7 +201,8 @@ class Owner:
             return
         old = [item for item in batch if item.position <= self.adopting_through]
         fresh = batch[len(old) :]
-        leases = self._lease() if fresh else ()
+        last = batch[-1].position
+        leases = self._lease() if last >= self.adopting_through else ()
         market, records = Market(self.in_force, self.purse), []
         for item in (*old, *sorted(fresh, key=_stripe)):
             said = self._said.pop(item.position, None)
@@ -208,7 +213,6 @@ class Owner:
             assert record is None or isinstance(record, Decided), record
             if record is not None:
                 records.append(record)
-        last = batch[-1].position
         if last >= self.adopting_through:
             self._say(sorted(records, key=lambda one: one.position), last, leases, fate)
         elif fate in ("lost", "half", "durable"):
@@ -235,7 +239,7 @@ class Owner:
             self.is_lost = True
             raise Fenced("a newer owner has spoken before")
 
-    def collect(self, now_ms: int) -> Unsaved | None:
+    def collect(self) -> Unsaved | None:
         """Collects a checkpoint, None where nothing is to be saved."""
         if not self.is_settled or not (self._dirty or self._saved_through != self.through):
             return None
@@ -243,9 +247,9 @@ class Owner:
         for key in sorted(self._dirty):
             state = self.resident(key).state
             assert state is not None
-            rows[key] = Row(state.position, now_ms, encode_shopper(state))
+            rows[key] = Row(state.position, encode_shopper(state))
         if self.purse.balances:
-            rows[purse_key(self.shelf.number)] = Row(self.through, now_ms, self.purse.encode(self.through))
+            rows[purse_key(self.shelf.number)] = Row(self.through, self.purse.encode(self.through))
         self._saving, self._dirty = self._dirty, set()
         return Unsaved(rows, self.through, self._tail)
 
@@ -274,7 +278,7 @@ class Owner:
         return found
 
     def _lease(self) -> tuple[Lease, ...]:
-        leases = self.desk.due
+        leases = (*self._inherited, *self.desk.due)
         self.purse.lease(leases)
         return leases
 
@@ -287,7 +291,10 @@ class Owner:
             raise Died
         if fate == "twice":
             self.shelf.append(said)
-        self._tail = self._last_progress = self.shelf.append(said)
+        self._last_progress = self.shelf.append(said)
+        if through > max(self.through, self.adopting_through):
+            self._tail = self._last_progress
+        self._inherited = ()
         if fate == "durable":
             raise Died
         self.desk.said(leases)

@@ -249,6 +249,7 @@ def test_spend_and_purchases_are_compared_with_their_intervals() -> None:
     assert spend["low"] < spend["effect"] < spend["high"]
     assert (0.5, 0.0, 0.5) == (conversion["treated_mean"], conversion["held_out_mean"], conversion["effect"])
     assert 0 < conversion["low"] < 0.5 < conversion["high"] < 1
+    assert seen["trusted_from"] >= 30
 
 
 @pytest.mark.parametrize(
@@ -266,13 +267,15 @@ def test_what_counts_as_promoted(kind: str, promoted: frozenset[str] | None, sha
     assert share == seen["conversion"]["treated_mean"]
 
 
-def test_what_was_paid_before_meeting_the_campaign_does_not_count() -> None:
-    """An order as old as the meeting, like the one that brought it, and strangers' orders change nothing."""
+def test_the_first_order_after_the_meeting_counts_alone() -> None:
+    """An order as old as the meeting, like the one that brought it, a second one, and strangers' change nothing."""
     entrants = crowd(40, 40)
     early = [Receipt(shopper, NOW_MS, 9_000 + number, frozenset()) for number, shopper in enumerate(entrants)]
     strangers = [Receipt("ff", NOW_MS + 1, 9_000, frozenset())]
     later = receipts(entrants, 500)
-    assert look(sauces(), entrants, later, None) == look(sauces(), entrants, [*early, *later, *strangers], None)
+    again = [Receipt(shopper, NOW_MS + 2_000, 9_000, frozenset({"pesto-basil"})) for shopper in entrants]
+    everything = [*early, *later, *strangers, *again]
+    assert look(sauces(), entrants, later, None) == look(sauces(), entrants, everything, None)
 
 
 def test_receipts_are_bounded() -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 
+from adapters.clock import SystemClock
+from deploy.demo import past
 from deploy.demo.buyer import Buyer
-from deploy.demo.crowd import Tally
+from deploy.demo.crowd import Crowd, Tally
 from deploy.demo.goods import read_goods
+from deploy.demo.receipts import Receipts
+from deploy.demo.till import Till
 from deploy.demo.trip import Event
 from domain.door import Accepted
 from tests.unit.doorstep import door, outcome
@@ -141,3 +150,36 @@ def test_the_tally_counts_and_takes_the_median_of_what_triggered() -> None:
     for experiences, ms in ((0, 900.0), (1, 10.0), (2, 20.0), (1, 90.0)):
         tally.stored(experiences, ms)
     assert (4, 4, 20) == tuple(tally.summary()[name] for name in ("events", "experiences", "median"))
+
+
+async def test_those_of_the_past_come_again_once_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places in the shop go by turns to the crowd and to the others; who pays is given what was promised."""
+    asked: list[tuple[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        asked.append((request.url.path, body))
+        if request.url.path == "/v1/quotes":
+            return httpx.Response(200, json={"discounts": [], "total_minor": 25})
+        return httpx.Response(200, json={"results": [], "experiences": []})
+
+    monkeypatch.setattr("deploy.demo.crowd.EVENTS_PER_S", 10_000.0)
+    marker = tmp_path / "marker"
+    marker.write_text(json.dumps({"retailer_id": "r-1", "end": "2026-11-01T00:00:00Z", "told": 1, "of": 1}))
+    told = past.Past("http://hotbasket", "sk", "r-1", GOODS, marker)
+    receipts = Receipts(str, 0)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://hotbasket") as hotbasket:
+        shopping = asyncio.create_task(Crowd(hotbasket, Till(hotbasket, receipts, SystemClock()), GOODS, told).run())
+        deadline = time.monotonic() + 60
+        while len({body["shopper_id"] for _, body in asked}) < past.NOW + 5 or len(receipts) < 5:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        shopping.cancel()
+        await asyncio.gather(shopping, return_exceptions=True)
+    shoppers = {body["shopper_id"] for _, body in asked}
+    assert set(past.CROWD) < shoppers
+    assert shoppers - set(past.CROWD) < set(past.SHOPPERS[past.NOW :])
+    orders = [body for _, body in asked if body.get("type") == "OrderPaid"]
+    for order in orders:
+        due = sum(line["price_minor"] * line["quantity"] for line in order["lines"]) - 25
+        assert max(0, due) == order["total_minor"]

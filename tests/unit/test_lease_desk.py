@@ -180,6 +180,38 @@ def test_a_lost_answer_is_asked_for_again() -> None:
     assert () == desk.desk.due
 
 
+def test_what_was_leased_by_a_lost_answer_is_heard_of_though_nobody_needs_it_any_more() -> None:
+    """The campaign is over: it is told what stands once more, so that what was leased can go back."""
+    desk = Desk(MONEY)
+    desk.lease(Amounts(300))
+    desk.promise(200)
+    first = desk.ask(TELL_S)
+    assert first is not None
+    desk.answer(first, Amounts(300), is_spent=True)
+    told = desk.ask(SPENT_S)
+    assert told == first
+    assert told is not None
+    assert Amounts(100, 0) == told.need
+    desk.run()
+    again = desk.ask(TELL_S)
+    assert again == told._replace(need=NOTHING)
+    assert again is not None
+    desk.answer(again, Amounts(500))
+    assert Amounts(300) == desk.purse.balances[SPRING].left._replace(promises=0)
+
+
+def test_what_changes_while_the_ledger_is_asked_is_told_the_next_time() -> None:
+    """What the ledger has heard is what was said, not what stands by now."""
+    desk = Desk(MONEY)
+    desk.lease(Amounts(1_000))
+    desk.promise(100)
+    told = desk.ask(TELL_S)
+    assert told is not None
+    desk.promise(50)
+    desk.answer(told, Amounts(1_000))
+    assert Ask(SPRING, Balance(Amounts(1_000), reserved=Amounts(150, 2))) == desk.ask(TELL_S)
+
+
 def test_an_answer_that_comes_late_takes_nothing_away() -> None:
     """Totals only grow."""
     desk = Desk(MONEY)

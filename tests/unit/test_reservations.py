@@ -282,13 +282,25 @@ def test_what_has_nothing_to_do_with_a_discount_comes_back_without_it() -> None:
 
 def test_what_no_longer_reaches_its_threshold_comes_back() -> None:
     """And another promise on the same lines gets no more than it had."""
-    one = promise("x-1", minor=300, priority=1)
+    one = promise("x-1", minor=600, priority=1)
     one = replace(one, content=one.content | {"threshold_minor": 1_000})
     other = promise("x-2", minor=900)
     before = settled(paid(10, ("p-1", 2, 500)), one, other)
-    assert [300, 700] == [end.committed_minor for end in before.settlements]
+    assert [600, 400] == [end.committed_minor for end in before.settlements]
     found = settle(before.reservations, before.orders, moved("partially_returned", ("p-1", 1)))
-    assert (back(one, "returned", 300, 1), back(other, "returned", 200, 0)) == found.settlements
+    assert (back(one, "returned", 600, 1),) == found.settlements
+    assert [400] == [left.committed_minor for left in found.reservations]
+
+
+def test_a_piece_comes_back_once() -> None:
+    """Also where its product stands on two lines, at two prices: from the first of them."""
+    one = promise(minor=700)
+    before = settled(paid(10, ("p-1", 1, 300), ("p-1", 2, 200)), one)
+    assert [700] == [end.committed_minor for end in before.settlements]
+    first = settle(before.reservations, before.orders, moved("partially_returned", ("p-1", 1)))
+    assert (back(one, "returned", 300, 0),) == first.settlements
+    second = settle(first.reservations, first.orders, moved("partially_returned", ("p-1", 1)))
+    assert (back(one, "returned", 200, 0),) == second.settlements
 
 
 def test_a_reward_in_kind_comes_back_with_the_whole_order() -> None:

@@ -2,14 +2,14 @@
  * One campaign's card: its stage, its budget as a bar and over time, its counts, its uplift, and the button.
  * @typedef {{treated_mean: number, held_out_mean: number, effect: number, low: number|null, high: number|null}} Effect
  * @typedef {{state: 'measured'|'no_holdout'|'no_libraries'|'too_few', treated: number, held_out: number, needed: number,
- *   spend?: Effect, conversion?: Effect, is_split_odd?: boolean}} Uplift
+ *   spend?: Effect, conversion?: Effect, trusted_from?: number|null, is_split_odd?: boolean}} Uplift
  * @typedef {{campaign_id: string, name: string, kind: string, stage: string, starts_at: string, ends_at: string,
  *   budget_minor: number|null, budget_count: number|null, reserved_minor: number, reserved_count: number,
  *   committed_minor: number, committed_count: number, holdout_ppm: number, shown: number, held_out: number,
  *   shoppers: number, shoppers_held_out: number, line: {ago_s: number, reserved: number, committed: number}[],
  *   uplift: Uplift}} Campaign
  */
-import {date, money, number, say, share, signed} from './campaign_words.js';
+import {date, many, money, number, say, share, signed} from './campaign_words.js';
 import {el, svg} from './dom.js';
 
 /** Stages from which something can be done, and what. */
@@ -82,7 +82,7 @@ export function campaignCard(first, move) {
 /** In which unit a budget is kept, and how it is written. */
 function unitOf({budget_minor: minor, budget_count: limit}) {
   if (minor !== null) return {total: minor, unit: 'minor', write: money};
-  return {total: limit, unit: 'count', write: (count) => say('promises', {count: number(count)})};
+  return {total: limit, unit: 'count', write: (count) => many('promises', count)};
 }
 
 /** @param {Campaign} campaign */
@@ -133,8 +133,8 @@ function drawLine(campaign, figure) {
 function drawCounts(campaign, counts) {
   const row = (word, count, more) => el('div', {}, el('dt', {}, say(word)), el('dd', {}, el('b', {}, number(count)), more && el('span', {}, more)));
   counts.replaceChildren(
-    row('shown', campaign.shown, say('shoppers', {count: number(campaign.shoppers)})),
-    row('heldOut', campaign.held_out, say('shoppers', {count: number(campaign.shoppers_held_out)})),
+    row('shown', campaign.shown, many('shoppers', campaign.shoppers)),
+    row('heldOut', campaign.held_out, many('shoppers', campaign.shoppers_held_out)),
     row('redeemedCount', campaign.committed_count, ''));
 }
 
@@ -149,6 +149,7 @@ function drawUplift(seen, part) {
   const points = (value) => number(100 * value, 1);
   part.replaceChildren(heading,
     ...(seen.is_split_odd ? [el('p.odd', {}, say('odd'))] : []),
+    ...(seen.trusted_from > Math.min(seen.treated, seen.held_out) ? [el('p.odd', {}, say('uneven', {needed: number(seen.trusted_from)}))] : []),
     effect('spend', seen.spend, money, (value) => money(value)),
     effect('conversion', seen.conversion, share, points, (text) => say('points', {count: text})));
 }

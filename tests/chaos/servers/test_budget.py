@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,11 @@ from domain.ports.tree_store import DEFAULT
 from domain.records import Decided
 from domain.tree_faults import read_trees
 from tests.chaos.load import Shop
-from tests.chaos.servers.conftest import RUNS
 from tests.chaos.servers.experiment import add_retailer, known_everywhere, opened
 from tests.chaos.servers.place import Place
 from tests.chaos.stored import Stored
 
-TAKERS = 50_000 if RUNS > 1 else 10_000
+TAKERS = int(os.environ.get("CHAOS_TAKERS", "50000"))
 REWARDS = TAKERS // 50
 REWARD_MINOR = 250
 PRICE_MINOR = 1_000
@@ -82,9 +82,9 @@ async def test_a_budget_is_given_out_to_the_last_reward(place: Place) -> None:
                         await asyncio.sleep(_LOOK_S / 20)
                     await asyncio.to_thread(place.system.of("worker")[0].kill)
                     await asyncio.to_thread(place.system.start)
+            committed = await _settled(ports, retailer_id, shop)
         finally:
             shop.close()
-        committed = await _settled(ports, retailer_id)
         logs = await place.logs.read()
     assert (REWARDS, REWARDS * REWARD_MINOR) == committed
     assert [] == _recount(logs)
@@ -134,8 +134,13 @@ async def _send(shop: Shop, requests: Iterator[list[dict[str, Any]]], sent: Coun
         sent["requests"] += 1
 
 
-async def _settled(ports: Ports, retailer_id: str) -> tuple[int, int]:
-    """Gives how many promises the ledger knows to be redeemed, and for how much, once none is open and all is told."""
+async def _settled(ports: Ports, retailer_id: str, shop: Shop) -> tuple[int, int]:
+    """Gives how many promises the ledger knows to be redeemed, and for how much, once none is open and all is told.
+
+    Who comes before the ledger has answered goes without. So takers keep coming until the budget is spent, and for some
+    time after.
+    """
+    late = 0
     deadline_s = time.monotonic() + REST_WITHIN_S
     before: object = None
     while True:
@@ -145,7 +150,11 @@ async def _settled(ports: Ports, retailer_id: str) -> tuple[int, int]:
             return total.committed.promises, total.committed.minor
         assert time.monotonic() < deadline_s, f"not at rest: {total}"
         before = said
-        await asyncio.sleep(_LOOK_S)
+        takers = [f"late-{late}-{one}" for one in range(AT_ONCE)]
+        late += 1
+        for of in (_added, _paid):
+            await shop.post("/v1/events", {"events": [of(taker) for taker in takers]})
+            await asyncio.sleep(_LOOK_S / 2)
 
 
 def _recount(logs: Sequence[Stored]) -> list[str]:
