@@ -12,13 +12,14 @@ import pytest
 from tests.simulation.many import kept_seeds
 from tests.simulation.run import simulate
 
-_RUNS = 1_000
+_RUNS = 500 if os.environ.get("CI") else 1_000
+"""CI has 45 minutes for everything; a developer's `make test` has the time."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
 def test_the_system_keeps_its_rules_whatever_breaks(checkout: Path) -> None:
-    """A thousand runs with their faults end without one broken rule."""
+    """Many runs with their faults end without one broken rule."""
     ran = subprocess.run(
         [sys.executable, "-m", "tests.simulation", "--first", "1", "--runs", str(_RUNS)],
         cwd=checkout,
