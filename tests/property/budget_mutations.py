@@ -27,7 +27,7 @@ from domain.listening import Heard, Listener
 from domain.ports.budget_ledger import Answer, Ask
 from domain.ports.experience_log import Entry
 from domain.purse import Amounts, Purse, purse_key
-from domain.records import Decided, Failed, Lease, Progress, Record, Reserved, Settlement
+from domain.records import Decided, Failed, Progress, Record, Reserved, Settlement
 from domain.reservations import Reservation, Settled
 from domain.shopper import Shopper
 from tests.property.budget_world import Owner, Unsaved
@@ -129,24 +129,6 @@ def count_a_lease_before_it_stands_in_the_log(patch: pytest.MonkeyPatch) -> None
         desk._purse.lease(desk.due)
 
     patch.setattr(LeaseDesk, "take", hasty)
-
-
-def take_the_last_word_of_the_ledger_for_its_highest(patch: pytest.MonkeyPatch) -> None:
-    """An answer that comes late makes a lease smaller, and forgets what was returned."""
-
-    def latest(purse: Purse, leases: Sequence[Lease]) -> None:
-        for lease in leases:
-            for key, balance in purse.balances.items():
-                if key.campaign_id == lease.campaign_id:
-                    leased = Amounts(lease.leased_minor, lease.leased_count)
-                    returned = Amounts(lease.returned_minor, lease.returned_count)
-                    purse._balances[key] = balance._replace(leased=leased, returned=returned)
-                    break
-            else:
-                lend(purse, [lease])
-
-    lend = Purse.lease
-    patch.setattr(Purse, "lease", latest)
 
 
 def hear_owners_of_the_past(patch: pytest.MonkeyPatch) -> None:
