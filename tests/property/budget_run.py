@@ -56,6 +56,7 @@ class Run:
         self.zombies: list[Owner] = []
         self.saves: list[Save] = []
         self.late_asks: list[Callable[[], object]] = []
+        self.landed_late: set[int] = set()
         self.steps: tuple[tuple[Callable[[], None], int], ...] = (
             (self.someone_acts, 60),
             (self.retried, 3),
@@ -164,6 +165,7 @@ class Run:
             owner.asked = (asks, given)
 
         def settle_unheard() -> None:
+            self.landed_late.add(owner.shelf.number)
             self.ledger.settle(owner.shelf.number, owner.token, asks, len(self.shelves))
 
         if asks:

@@ -160,8 +160,10 @@ def drain(run: Run, owners: list[Owner]) -> None:
         for number, recount in enumerate(run.recounts):
             part, kept = recount.sums[key.campaign_id], run.ledger.parts.get((key, number), Balance())
             assert [0, 0] == part.reserved
-            # What was leased to an owner that died before it said so stays with the ledger: nobody can promise it.
-            if part.leased != [0, 0]:
+            # What was leased by an ask that nobody waited for any more, or to an owner that died before it said so, may
+            # stay with the ledger: nobody can promise it.
+            assert list(kept.leased) == [*map(max, part.leased, kept.leased)], (key, number)
+            if part.leased != [0, 0] and number not in run.landed_late:
                 assert part.leased == list(kept.leased), (key, number)
             assert part.returned == list(kept.returned), (key, number)
             for dimension, limit in enumerate(limits):
