@@ -81,11 +81,11 @@ def test_the_page_lists_every_campaign_with_its_names(visit: Visit) -> None:
           - text: live
           - paragraph: /personalised promotion · until/
           - button "Pause {NAME}"
-          - img /Budget of €100.00. €\\d+.\\d\\d redeemed, €\\d+.\\d\\d reserved, €\\d+.\\d\\d left/
+          - img /Budget of €150.00. €\\d+.\\d\\d redeemed, €\\d+.\\d\\d reserved, €\\d+.\\d\\d left/
           - list:
             - listitem: /€\\d+.\\d\\d redeemed/
             - listitem: /€\\d+.\\d\\d reserved/
-            - listitem: /€\\d+.\\d\\d left of €100.00/
+            - listitem: /€\\d+.\\d\\d left of €150.00/
         """
     )
     uplift = card(visitor).locator(".uplift")
@@ -237,7 +237,7 @@ def test_the_page_speaks_french(visit: Visit) -> None:
     """A French browser gets French words and numbers, and may change to English."""
     visitor = opened(visit(locale="fr-FR"))
     expect(visitor.page.locator("h1")).to_have_text("Campagnes")
-    expect(card(visitor).locator(".amounts")).to_contain_text(re.compile(r"restant sur 100,00\s€"))
+    expect(card(visitor).locator(".amounts")).to_contain_text(re.compile(r"restant sur 150,00\s€"))
     expect(card(visitor).get_by_role("button")).to_have_accessible_name(f"Mettre en pause {NAME}")
     visitor.page.click("[data-language=en]")
     expect(visitor.page.locator("h1")).to_have_text("Campaigns")
@@ -292,9 +292,9 @@ def test_an_uplift_is_told_with_its_interval(visit: Visit) -> None:
 def test_a_budget_that_is_spent_fills_the_bar(visit: Visit) -> None:
     """With nothing left the bar is full, and says so."""
     visitor = visit()
-    scripted(visitor, committed_minor=9_990, reserved_minor=10)
+    scripted(visitor, committed_minor=14_990, reserved_minor=10)
     bar = card(opened(visitor)).locator(".bar")
-    expect(bar).to_have_attribute("aria-label", "Budget of €100.00: €99.90 redeemed, €0.10 reserved, €0.00 left")
+    expect(bar).to_have_attribute("aria-label", "Budget of €150.00: €149.90 redeemed, €0.10 reserved, €0.00 left")
     parts = bar.evaluate(
         """(bar) => [bar.getBoundingClientRect().width,
           ...[...bar.children].map((one) => one.getBoundingClientRect().width)]"""

@@ -321,7 +321,7 @@ async def test_the_page_is_told_of_every_campaign(browser: httpx.AsyncClient, tm
     found = {one["campaign_id"]: one for one in seen["campaigns"]}
     assert {"draft"} == {one["stage"] for one in found.values()}
     sauces_seen = found[SAUCES]
-    assert (10_000, 0, 0) == tuple(sauces_seen[name] for name in ("budget_minor", "reserved_minor", "committed_minor"))
+    assert (15_000, 0, 0) == tuple(sauces_seen[name] for name in ("budget_minor", "reserved_minor", "committed_minor"))
     assert (0, 0, [], "too_few") == (
         sauces_seen["shown"],
         sauces_seen["held_out"],
