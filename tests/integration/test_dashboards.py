@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import itertools
 import json
 import random
 import re
@@ -12,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +25,7 @@ import pytest
 from domain.errors import PortError
 from tests.chaos.load import TREE, Page, Shop, Tracker
 from tests.chaos.wire import GONE, get
-from tests.cli.running import Running, hotbasket, hotbasket_json
+from tests.cli.running import Running, hotbasket_json
 from tests.services.prometheus import Answer, Prometheus, run_queries, shown
 
 pytestmark = [
@@ -38,6 +41,31 @@ SEEN_WITHIN_S = 60
 REST_S = 0.2
 ARCHIVER = "an archiver feeds it, which an embedded system does without"
 SERVERS = "a worker on ScyllaDB feeds it"
+OFFER = {
+    "slot": "offer",
+    "kind": "personalised_promotion",
+    "campaign_id": "*",
+    "content": {"products": ["p-offer"], "generosity": {"type": "amount", "value_minor": 100}},
+}
+TO_OFFER = {"to": "offer", "when": {"kind": "product", "action": "added", "category_ids": ["offers"]}}
+CAMPAIGN: dict[str, Any] = {
+    "kind": "personalised_promotion",
+    "starts_at": "2026-01-01T00:00:00Z",
+    "ends_at": "2099-01-01T00:00:00Z",
+    "amount_minor": {"usual": 100},
+    "budget": {"money_minor": 10_000_000},
+}
+CAMPAIGNS = (
+    {**CAMPAIGN, "campaign_id": "won", "name": "A euro off"},
+    {
+        **CAMPAIGN,
+        "campaign_id": "lost",
+        "name": "A euro off what nobody buys",
+        "audience": {"kind": "in_basket", "product_ids": ["p-absent"]},
+        "priority": 1,
+    },
+)
+"""One that wins and one that loses, whenever somebody puts an offer in the basket."""
 FAULTLESS = "counts what a system in order has none of, and is born with the first"
 WELL = {"Acknowledged": 1.0, "Processes down": 0.0, "without owner": 0.0, "owned": 1.0, "Gateways": 1.0}
 DEAD = {"Processes down": 1.0, "without owner": 1.0, "owned": 0.0, "Gateways": 0.0}
@@ -63,7 +91,8 @@ async def load(running: Running, retailer: dict[str, str]) -> AsyncIterator[None
     pages = [Page(shop, f"c-{number}", random.Random(draw.random())) for number in range(SHOPPERS)]
     trackers = [Tracker(shop, page, random.Random(draw.random())) for page in pages]
     lives = [*(page.live() for page in pages), *(tracker.live() for tracker in trackers)]
-    tasks = [asyncio.create_task(one) for one in (*lives, mistakes(shop), second_tab(shop, "c-0"))]
+    others = (mistakes(shop), second_tab(shop, "c-0"), buyer(shop))
+    tasks = [asyncio.create_task(one) for one in (*lives, *others)]
     try:
         yield
     finally:
@@ -89,6 +118,22 @@ async def mistakes(shop: Shop) -> None:
         with suppress(PortError):
             for body in (bare, [repeated], []):
                 await shop.post_once(shop.url(), "/v1/events", json.dumps({"events": body}).encode())
+        await asyncio.sleep(REST_S)
+
+
+async def buyer(shop: Shop) -> None:
+    """Puts an offer in the basket and pays it, a new shopper each time."""
+    product = {"product_id": "p-offer", "category_id": "offers", "price_minor": 500, "currency": "EUR"}
+    order = {"lines": [{"product_id": "p-offer", "quantity": 1, "price_minor": 500}], "total_minor": 500}
+    for number in itertools.count():
+        common = {"occurred_at": datetime.now(UTC).isoformat(), "shopper_id": f"c-buyer-{number}"}
+        events: list[dict[str, Any]] = [
+            {"type": "AddedToBasket", "product": product},
+            {"type": "OrderPaid", "order_id": f"o-offer-{number}", "currency": "EUR", **order},
+        ]
+        body = [{"event_id": str(uuid4()), **common, **event} for event in events]
+        with suppress(PortError):
+            await shop.post_once(shop.url(), "/v1/events", json.dumps({"events": body}).encode())
         await asyncio.sleep(REST_S)
 
 
@@ -149,7 +194,7 @@ def metrics_of(expression: str) -> set[str]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A directory that holds a retailer and a tree for its shoppers."""
+    """A directory that holds a retailer, a tree for its shoppers and campaigns."""
     return tmp_path / "data"
 
 
@@ -158,9 +203,16 @@ def retailer(data: Path, tmp_path: Path) -> dict[str, str]:
     """The retailer's keys."""
     keys: dict[str, str] = hotbasket_json("retailer", "add", "shop", "--data", data)
     tree = tmp_path / "tree.json"
-    tree.write_text(json.dumps(TREE))
-    pushed = hotbasket("tree", "push", "--data", data, "--retailer", "shop", tree)
-    assert 0 == pushed.returncode, pushed.stderr
+    offering: dict[str, Any] = copy.deepcopy(TREE)
+    offering["nodes"]["offer"] = {"experiences": [OFFER]}
+    offering["nodes"]["start"]["edges"].append(TO_OFFER)
+    tree.write_text(json.dumps(offering))
+    hotbasket_json("tree", "push", tree, "--data", data, "--retailer", "shop")
+    for campaign in CAMPAIGNS:
+        file = tmp_path / "campaign.json"
+        file.write_text(json.dumps(campaign))
+        hotbasket_json("campaign", "create", file, "--data", data)
+        hotbasket_json("campaign", "schedule", campaign["campaign_id"], "--data", data)
     return keys
 
 

@@ -81,7 +81,8 @@ class Kafka(Server):
                 user, password = self._credentials
                 scram = ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
             tool = "kafka.tools.StorageTool"
-            run_to_end([*run, tool, "format", "--cluster-id", cluster, "--config", str(configuration), *scram])
+            # With "=", as an id may begin with a hyphen.
+            run_to_end([*run, tool, "format", f"--cluster-id={cluster}", "--config", str(configuration), *scram])
         heap = f"{self._heap_mb}m"
         return [run[0], f"-Xms{heap}", f"-Xmx{heap}", *run[1:], "kafka.Kafka", str(configuration)], None
 
