@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from batch.model_store import Artefact, load
 from batch.next_basket import at, windows
 from batch.planting import Grown as GrownTree
 from batch.planting import Learned, Shopper, nursery
+from batch.proposable import proposable
 from batch.samples import Items, day_number
 from domain.errors import Refused
 
@@ -155,6 +157,7 @@ def _learned(job: Job) -> Learned:
         shop=made["shop"].blob,
         rules=made["rules"].blob,
         total=made["basket_total"].blob if "basket_total" in made else None,
+        campaigns=proposable(job.retailer, job.catalogue, job.campaigns, time.time_ns() // 1_000_000),
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from adapters.settings import Settings
+from domain.campaigns import Campaign
 from domain.errors import HotbasketError
 from domain.ports.retailers import CatalogueItem, Retailer
 from monitoring.batch_export import export
@@ -44,6 +45,7 @@ class Job(NamedTuple):
         settings: of this process.
         report: told of progress.
         metrics: what the job leaves behind.
+        campaigns: the retailer's, in whatever state.
     """
 
     spark: SparkSession
@@ -56,6 +58,7 @@ class Job(NamedTuple):
     settings: Settings
     report: Report
     metrics: BatchMetrics
+    campaigns: Sequence[Campaign] = ()
 
     @property
     def retailer_id(self) -> str:

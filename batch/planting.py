@@ -21,7 +21,7 @@ from batch.econometrics.tension import best_tensions
 from batch.journeys import basket_total
 from batch.journeys.gardener import default_tree, grow
 from batch.journeys.habits import Bought, habits_of
-from batch.journeys.plan import NO_CATEGORY, Ranked, ShopperPlan, ShopPlan, Tension
+from batch.journeys.plan import NO_CATEGORY, Campaigns, Ranked, ShopperPlan, ShopPlan, Tension
 from batch.samples import Items, day_number, flat
 from domain.ports.tree_store import DEFAULT
 from domain.tree import TreeJson, encode
@@ -39,6 +39,7 @@ class Learned(Struct, frozen=True, kw_only=True):
         as_of: the last day that is known.
         items, predictor, shop, rules: see `batch.train`.
         total: the model of totals; None where there is none.
+        campaigns: that trees may propose.
     """
 
     as_of: date
@@ -47,6 +48,7 @@ class Learned(Struct, frozen=True, kw_only=True):
     shop: bytes
     rules: bytes
     total: bytes | None
+    campaigns: Campaigns = Campaigns()
 
 
 class Shopper(NamedTuple):
@@ -91,6 +93,7 @@ class Nursery:
         self._shop = msgspec.json.decode(learned.shop, type=ShopPlan)
         self._rules = econometrics.decode(learned.rules)
         self._total = None if learned.total is None else basket_total.from_bytes(learned.total)
+        self._campaigns = learned.campaigns
         self._category_of = dict(zip(self._items.product_ids, self._items.category_ids, strict=True))
         self._generosities = {
             rule.name: float(rule.generosity_percent) for rule in self._rules.categories if rule.generosity_percent > 0
@@ -120,7 +123,8 @@ class Nursery:
         """Gives the tree of strangers: what is popular, and the threshold of the store's baskets."""
         spend = self._rules.spend
         (tension,) = self._best([(spend.log_mean, spend.sigma)])
-        return _grown(DEFAULT, default_tree(self._shop, tension, self._generosities), (), None)
+        tree = default_tree(self._shop, tension, self._generosities, self._campaigns)
+        return _grown(DEFAULT, tree, (), None)
 
     def _planted(
         self,
@@ -147,6 +151,7 @@ class Nursery:
                 for category, percent in self._generosities.items()
                 if habits.category_rates.get(category, 0.0) < BOUGHT_ANYWAY
             },
+            campaigns=self._campaigns,
         )
         return _grown(plan.shopper, grow(plan, self._shop), products, total)
 

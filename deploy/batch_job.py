@@ -14,6 +14,7 @@ from adapters.wiring import Ports, has_servers
 from deploy.batch_progress import reporting
 from deploy.options import DATA
 from deploy.stores import chosen, in_stores
+from domain.campaigns import Campaign
 from domain.errors import Refused
 from domain.ports.retailers import CatalogueItem, Retailer
 
@@ -55,7 +56,7 @@ def opened(wanted: Wanted) -> Iterator[Job]:
     require_libraries()
     settings = load_settings()
     data = wanted.data if wanted.data is not None or has_servers(settings) else DATA
-    retailer, catalogue = in_stores(wanted.data, lambda ports: _about(ports, wanted.retailer))
+    retailer, catalogue, campaigns = in_stores(wanted.data, lambda ports: _about(ports, wanted.retailer))
     root = _warehouse(data, settings)
     from batch.jobs import Job  # noqa: PLC0415 - after the libraries are known to be there
     from batch.runs import Runs  # noqa: PLC0415
@@ -71,7 +72,7 @@ def opened(wanted: Wanted) -> Iterator[Job]:
             runs = Runs(warehouse, retailer.retailer_id)
             run_id, as_of = _run(runs, wanted)
             metrics = BatchMetrics()
-            yield Job(spark, warehouse, retailer, catalogue, run_id, as_of, data, settings, report, metrics)
+            yield Job(spark, warehouse, retailer, catalogue, run_id, as_of, data, settings, report, metrics, campaigns)
 
 
 def require_libraries() -> None:
@@ -85,9 +86,10 @@ def require_libraries() -> None:
         raise Refused(f"the cold half needs {', '.join(missing)}: {INSTALL}, and Java 17 or 21")
 
 
-async def _about(ports: Ports, name: str | None) -> tuple[Retailer, Sequence[CatalogueItem]]:
+async def _about(ports: Ports, name: str | None) -> tuple[Retailer, Sequence[CatalogueItem], Sequence[Campaign]]:
     retailer = chosen(ports, name)
-    return retailer, await ports.retailers.catalogue(retailer.retailer_id)
+    retailer_id = retailer.retailer_id
+    return retailer, await ports.retailers.catalogue(retailer_id), await ports.campaigns.listed(retailer_id)
 
 
 def _warehouse(data: Path | None, settings: Settings) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush, merge
-from itertools import repeat
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from domain.campaigns import ANY_CAMPAIGN, Cap, Definition
@@ -110,22 +110,25 @@ class Arbiter:
         outranked: list[tuple[str, Iterator[Candidate]]] = []
         facts, against = self._facts, self.against
         while turns:
-            _, slot, (bid, offer), line = heappop(turns)
-            judged: Won | Reason | None
-            if offer is None:
-                judged = self._plain(bid)
-            # Here, and not in a method: hundreds of campaigns may have to be asked for one that wins.
-            elif offer.audience is None or offer.audience.holds(facts):
-                judged = self._judge(bid, offer)
-            else:
-                judged = "audience"
-            if isinstance(judged, Won):
-                won[slot] = judged
-                outranked.append((slot, line))
-                continue
-            if judged is not None and offer is not None and len(against) < AGAINST_MAX:
-                self._lost(slot, bid, offer.key.campaign_id, judged)
-            _line_up(turns, slot, line)
+            _, slot, candidate, line = heappop(turns)
+            # In here, and not in methods: hundreds of campaigns may have to be asked for one that wins.
+            for bid, offer in chain((candidate,), line):
+                if turns and (_rank_of((bid, offer)), slot) > turns[0][:2]:
+                    heappush(turns, (_rank_of((bid, offer)), slot, (bid, offer), line))
+                    break
+                judged: Won | Reason | None
+                if offer is None:
+                    judged = self._plain(bid)
+                elif offer.audience is None or offer.audience.holds(facts):
+                    judged = self._judge(bid, offer)
+                else:
+                    judged = "audience"
+                if isinstance(judged, Won):
+                    won[slot] = judged
+                    outranked.append((slot, line))
+                    break
+                if len(against) < AGAINST_MAX and judged is not None and offer is not None:
+                    self._lost(slot, bid, offer.key.campaign_id, judged)
         for slot, line in outranked:
             self._outranked(slot, won[slot], line)
         return won

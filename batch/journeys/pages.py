@@ -6,17 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from batch.journeys.odds import personal_bias
+from batch.journeys.proposals import any_game, any_recommendation, promotions, recommendation
 from batch.journeys.shelf import Shelf
 from domain.conditions import AllOf, AnyCondition, AnyOf
-from domain.contents import (
-    AnyShown,
-    Generosity,
-    PersonalisedPromotion,
-    PersonalisedPromotionContent,
-    ProductItem,
-    Recommendation,
-    RecommendationContent,
-)
+from domain.contents import AnyShown, PersonalisedPromotion
 from domain.event_conditions import PageIs, ProductIs, SearchHas
 from domain.state_conditions import InBasket, Score
 from domain.text import words_of_term
@@ -25,12 +18,9 @@ SHOWN = 5
 """Products of a page."""
 KEPT = 3
 """Of these, the ones that stay from stage to stage while nobody bought them; the others give way to the next."""
-OFFERED = 2
-"""Products of a promotion."""
 EXPECTED = 0.4
 """Probability from which a category is expected."""
 TERM_CHARS_MAX = 200
-MAIN, OFFER = "main", "offer"
 
 
 class Page(NamedTuple):
@@ -52,11 +42,21 @@ class Page(NamedTuple):
 
 
 def usual(shelf: Shelf, stage: int) -> Page | None:
-    """Gives what this shopper buys anyway: the best, and further ones at each stage; at first, a campaign's offer."""
+    """Gives what this shopper buys anyway: the best, and further ones at each stage.
+
+    At first campaigns have their say here, on the second stage their games.
+    """
     rest = KEPT + (SHOWN - KEPT) * stage
     products = (*shelf.order[:KEPT], *shelf.order[rest : rest + SHOWN - KEPT])
-    offer = None if stage else _campaign_offer(shelf)
-    return _page("top", products, _favourite(shelf), None, offer)
+    campaigns = shelf.plan.campaigns
+    offer = _campaign_offer(shelf) if stage == 0 else None
+    page = _page("top", products, _favourite(shelf), None, offer)
+    if page is None or stage > 1:
+        return page
+    if stage == 1:
+        return page._replace(shown=(*page.shown, *any_game(products, campaigns)))
+    shown: list[AnyShown] = list(any_recommendation(recommendation(products, _favourite(shelf)), campaigns))
+    return page._replace(shown=(*shown, *(() if offer is None else promotions(offer, campaigns))))
 
 
 def stripe(shelf: Shelf, number: int) -> Page | None:
@@ -88,7 +88,7 @@ def asked(shelf: Shelf, rank: int) -> Page | None:
     products = shelf.of_category(category)[:SHOWN]
     trigger = asking_for(shelf, (category,))
     page = _page(
-        f"ask{rank}", products, _reason(shelf, shelf.shop.texts.usual, category), trigger, _offer(shelf, category)
+        f"ask{rank}", products, _reason(shelf, shelf.shop.texts.usual, category), trigger, shelf.offered(category)
     )
     return None if page is None else page._replace(asked=category)
 
@@ -106,7 +106,7 @@ def timely(shelf: Shelf, rank: int) -> Page | None:
     follows = Score(bias=bias, weights=model.weights, at_least=EXPECTED)
     trigger = AllOf(of=(InBasket(category_ids=(category,), at_least=0, at_most=0), follows))
     reason = _reason(shelf, shelf.shop.texts.expected, category)
-    return _page(f"deal{rank}", (*own, *others), reason, trigger, _offer(shelf, category))
+    return _page(f"deal{rank}", (*own, *others), reason, trigger, shelf.offered(category))
 
 
 def asking_for(shelf: Shelf, categories: Sequence[str]) -> AnyCondition:
@@ -128,8 +128,7 @@ def _page(
     """Gives a page that shows nothing of the basket; None where it would show nothing at all."""
     if not products:
         return None
-    first = ProductItem(product_id=products[0], reason=reason)
-    main = Recommendation(slot=MAIN, content=RecommendationContent(products=(first, *products[1:])))
+    main = recommendation(products, reason)
     everything = tuple(products)
     if offer is not None:
         everything += tuple(str(product) for product in offer.content.products if product not in products)
@@ -138,26 +137,9 @@ def _page(
     return Page(name, when, everything, (main,) if offer is None else (main, offer))
 
 
-def _offer(shelf: Shelf, category: str) -> PersonalisedPromotion | None:
-    found = shelf.offered(category)
-    if found is None:
-        return None
-    products, percent, campaign = found
-    return _promotion(products, percent, campaign)
-
-
 def _campaign_offer(shelf: Shelf) -> PersonalisedPromotion | None:
-    for campaign in shelf.plan.campaigns:
-        found = shelf.of_campaign(campaign)
-        if found is not None:
-            return _promotion(*found, campaign.campaign_id)
-    return None
-
-
-def _promotion(products: Sequence[str], percent: float, campaign: str | None) -> PersonalisedPromotion:
-    generosity = Generosity(type="percent", value=min(percent, 100.0))
-    content = PersonalisedPromotionContent(products=tuple(products[:OFFERED]), generosity=generosity)
-    return PersonalisedPromotion(slot=OFFER, content=content, campaign_id=campaign)
+    offers = map(shelf.of_campaign, shelf.plan.campaigns.promotions)
+    return next((offer for offer in offers if offer is not None), None)
 
 
 def _favourite(shelf: Shelf) -> str:

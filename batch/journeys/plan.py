@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from domain.campaigns import Definition
+from domain.experiences import Kind
+
 NO_CATEGORY = "uncategorised"
 """Stands for the category of products that have none; no event ever names it, so no branch waits for it."""
 
@@ -38,24 +41,36 @@ class Model(Struct, frozen=True, kw_only=True):
     base: float
 
 
-class Campaign(Struct, frozen=True, kw_only=True):
-    """A campaign that may show some products.
-
-    Attributes:
-        product_ids: no other product is ever shown in its name.
-        percent: what it takes off, 0..100; None = the generosity of the product's category, if that has one.
-    """
-
-    campaign_id: str
-    product_ids: frozenset[str]
-    percent: float | None = None
-
-
 class Tension(Struct, frozen=True, kw_only=True):
     """A reward for a basket a little above what the shopper would spend anyway."""
 
     threshold_minor: int
     reward_minor: int
+
+
+class Campaign(Struct, frozen=True, kw_only=True):
+    """A campaign that trees may name.
+
+    Attributes:
+        product_ids: no other product is ever shown in its name; None = any.
+    """
+
+    campaign_id: str
+    definition: Definition
+    product_ids: frozenset[str] | None = None
+
+
+class Campaigns(Struct, frozen=True, kw_only=True):
+    """The campaigns that the trees of a night may propose.
+
+    Attributes:
+        promotions, tensions: that trees name, the most important first.
+        kinds: of which the retailer has any campaign, also one that is not live yet.
+    """
+
+    promotions: tuple[Campaign, ...] = ()
+    tensions: tuple[Campaign, ...] = ()
+    kinds: frozenset[Kind] = frozenset()
 
 
 class ShopperPlan(Struct, frozen=True, kw_only=True):
@@ -70,7 +85,7 @@ class ShopperPlan(Struct, frozen=True, kw_only=True):
         total_median_minor, total_sigma: of the next basket's total, log-normal; None = unknown.
         tension: None = none is worth it.
         generosities: category → percent, above 0 where a promotion pays.
-        campaigns: that target this shopper, the most important first.
+        campaigns: that the tree may propose.
     """
 
     shopper: str
@@ -81,7 +96,7 @@ class ShopperPlan(Struct, frozen=True, kw_only=True):
     total_sigma: float | None = None
     tension: Tension | None = None
     generosities: Mapping[str, float] = {}
-    campaigns: tuple[Campaign, ...] = ()
+    campaigns: Campaigns = Campaigns()
 
 
 class Texts(Struct, frozen=True, kw_only=True):

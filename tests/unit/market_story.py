@@ -45,7 +45,7 @@ def campaign(campaign_id: str, **fields: Any) -> Campaign:
         campaign_id=campaign_id,
         version=1,
         state="scheduled",
-        definition=msgspec.convert(definition | fields, Definition),
+        definition=msgspec.convert({n: v for n, v in (definition | fields).items() if v is not None}, Definition),
         changed_at_ms=0,
     )
 

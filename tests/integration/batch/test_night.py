@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOLD_WITHIN_S = 240
 JOB_WITHIN_S = 800
-ASKED = SHOPPERS[5:45]
-"""Simulated shoppers without a tree of their own until the night."""
+ASKED = SHOPPERS[-40:]
+"""Simulated shoppers without a tree of their own until the night; it is long before they come to the demo's shop."""
 SPARK = (
     "--driver-memory 2g",
     f"--conf spark.jars.ivy={CACHE / 'ivy'}",
@@ -115,7 +115,13 @@ def test_next_day_the_right_sauce_is_shown(shop: Running) -> None:
     after = sauces_right(shop, key)
     assert after > before + len(ASKED) // 4, f"{before} before, {after} after, of {len(ASKED)}"
 
-    generation = hotbasket_json("tree", "show", ASKED[0], "--data", shop.data)["generation"]
+    tree = hotbasket_json("tree", "show", ASKED[0], "--data", shop.data)
+    shown = [experience for node in tree["nodes"].values() for experience in node.get("experiences", ())]
+    assert {"10-on-sauces", "5-from-40", "*"} <= {experience.get("campaign_id") for experience in shown}
+    assert {"recommendation", "gamified_promotion", "personalised_promotion"} <= {
+        experience["kind"] for experience in shown if experience.get("campaign_id") == "*"
+    }
+    generation = tree["generation"]
     assert done["push"]["generation"] == generation
     rolled = hotbasket_json("batch", "push", "--rollback", "--data", shop.data, PATH="/nowhere")
     assert generation > rolled["generation"]

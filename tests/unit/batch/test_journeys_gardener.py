@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -10,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.journeys.gardener import default_tree, grow
-from batch.journeys.plan import Campaign, Model, Ranked, ShopperPlan, ShopPlan, Tension
+from batch.journeys.plan import Campaigns, Model, Ranked, ShopperPlan, ShopPlan, Tension
+from domain.campaigns import ANY_CAMPAIGN, Range
 from domain.contents import PersonalisedPromotion
+from domain.experiences import Kind
 from domain.tree import Tree, TreeJson, encode
 from domain.tree_faults import read_tree
 from tests.story import TreeStory
+from tests.unit.batch.campaigns_to_propose import campaign
+from tests.unit.campaign_documents import PROMOTION, TENSION
 
 NODES_MAX, BYTES_MAX = 40, 8 * 1_024
 BOUGHT = (
@@ -186,18 +190,6 @@ def test_what_cannot_bear_the_generosity_is_not_promoted(promotable: frozenset[s
     assert promotable is None or offered <= promotable
 
 
-def test_a_campaign_promotes_its_own_products_alone() -> None:
-    """What is promoted in a campaign's name is of the campaign, also where the category has other favourites."""
-    campaign = Campaign(campaign_id="spring", product_ids=frozenset({"penne", "unknown"}), percent=20.0)
-    tree = grow(msgspec.structs.replace(PLAN, campaigns=(campaign,), generosities={"pasta": 12.0}), SHOP)
-    promoted = [shown for node in tree.nodes.values() for shown in node.experiences if shown.campaign_id == "spring"]
-    assert promoted
-    assert {("penne",)} == {getattr(one.content, "products", ()) for one in promoted}
-    story = story_in(tree)
-    story.tell("PageViewed", page={"kind": "home"})
-    assert "spring" == story.shown()["offer"].campaign_id
-
-
 def test_a_promotion_waits_until_the_model_expects_its_category() -> None:
     """The score decides when the category whose promotion pays is promoted, while none of it is in the basket."""
     likely = Model(bias=-3.0, weights={"session_added": 1.6}, personal=1.0, base=0.1)
@@ -261,7 +253,7 @@ def test_nothing_that_is_shown_is_in_the_basket(done: list[tuple[str, str]]) -> 
         PLAN,
         tension=Tension(threshold_minor=5_000, reward_minor=300),
         generosities={"pasta": 10.0},
-        campaigns=(Campaign(campaign_id="c", product_ids=frozenset({"plums", "brie"}), percent=5.0),),
+        campaigns=Campaigns(promotions=(campaign(PROMOTION, {"plums", "brie"}),)),
     )
     story = story_in(grow(plan, SHOP))
     for at_s, (act, what) in enumerate(done):
@@ -308,12 +300,18 @@ def plans(draw: st.DrawFn) -> tuple[ShopperPlan, ShopPlan]:
     categories = sorted({product.category_id for product in (*known, *popular)}) or ["none"]
     some: st.SearchStrategy[str] = st.sampled_from(categories)
     amounts = st.integers(0, 10**12)
-    campaign: st.SearchStrategy[Any] = st.builds(
-        Campaign,
-        campaign_id=ids,
-        product_ids=st.frozensets(st.sampled_from([product.product_id for product in known] or ["none"]), max_size=5),
-        percent=st.none() | st.floats(0, 100),
+    mine = st.frozensets(st.sampled_from([product.product_id for product in known] or ["none"]), max_size=5)
+    bounds = st.builds(Range, usual=st.integers(0, 100))
+    promoting: st.SearchStrategy[Any] = st.builds(
+        lambda named, of, percent: campaign({**PROMOTION, "percent": percent}, of, named), ids, mine, st.none() | bounds
     )
+    rewarding: st.SearchStrategy[Any] = st.builds(
+        lambda named, least, worth: campaign({**TENSION, "threshold_minor": least, "amount_minor": worth}, None, named),
+        ids,
+        st.none() | bounds,
+        st.none() | bounds,
+    )
+    kinds: st.SearchStrategy[Kind] = st.sampled_from(get_args(Kind))
     plan = ShopperPlan(
         shopper=draw(st.sampled_from(["0a" * 32, "ff" * 32])),
         products=known,
@@ -322,7 +320,14 @@ def plans(draw: st.DrawFn) -> tuple[ShopperPlan, ShopPlan]:
         total_median_minor=draw(st.none() | amounts),
         tension=draw(st.none() | st.builds(Tension, threshold_minor=amounts, reward_minor=amounts)),
         generosities=draw(st.dictionaries(some, st.floats(0, 100), max_size=5)),
-        campaigns=tuple(draw(st.lists(campaign, max_size=3))),
+        campaigns=draw(
+            st.builds(
+                Campaigns,
+                promotions=st.lists(promoting, max_size=3).map(tuple),
+                tensions=st.lists(rewarding, max_size=2).map(tuple),
+                kinds=st.frozensets(kinds),
+            )
+        ),
     )
     lifts = st.dictionaries(st.sampled_from([product.product_id for product in known] or ["none"]), st.floats(0, 1e4))
     shop = ShopPlan(
@@ -350,9 +355,11 @@ def test_every_plan_makes_a_valid_small_tree(given_plans: tuple[ShopperPlan, Sho
     for node in tree.nodes.values():
         for one in node.experiences:
             # A plan that is made up may have one campaign twice.
-            of_campaigns = [mine.product_ids for mine in plan.campaigns if mine.campaign_id == one.campaign_id]
-            if one.campaign_id is not None:
-                assert set(getattr(one.content, "products", ())) <= frozenset().union(*of_campaigns)
+            named = [
+                mine.product_ids or () for mine in plan.campaigns.promotions if mine.campaign_id == one.campaign_id
+            ]
+            if isinstance(one, PersonalisedPromotion) and one.campaign_id not in (None, ANY_CAMPAIGN):
+                assert set(one.content.products) <= frozenset().union(*named)
 
 
 def test_equal_plans_in_another_order_make_the_same_tree() -> None:
