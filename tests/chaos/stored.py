@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,7 +19,7 @@ from domain.shopper import Shopper, decode
 from tests.simulation.expected import Expected, Heard, expect, hear
 
 EPOCH = 1
-_NO_CAMPAIGNS: dict[CampaignKey, Campaign] = {}
+_NO_CAMPAIGNS: Mapping[CampaignKey, Campaign] = {}
 
 
 class Stored(NamedTuple):
@@ -44,11 +44,15 @@ class Stored(NamedTuple):
         return idle and (not self.records or self.heard.through == max(self.records))
 
 
-def stored_of(records: dict[Position, Record], said: Sequence[tuple[int, ExperienceRecord]]) -> Stored:
-    """Folds one partition: its events by position, and its experience log by offset."""
+def stored_of(
+    records: dict[Position, Record],
+    said: Sequence[tuple[int, ExperienceRecord]],
+    campaigns: Mapping[CampaignKey, Campaign] = _NO_CAMPAIGNS,
+) -> Stored:
+    """Folds one partition: its events by position, and its experience log by offset; campaigns never changed."""
     heard = hear(said)
     owners = sum(isinstance(record, Owner) for _, record in said)
-    return Stored(records, heard, owners, expect(records, heard, _NO_CAMPAIGNS, GRACE_MS))
+    return Stored(records, heard, owners, expect(records, heard, campaigns, GRACE_MS))
 
 
 def read_logs(data: Path) -> Stored:

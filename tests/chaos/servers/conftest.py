@@ -15,8 +15,8 @@ from tests.chaos.servers.place import Place
 SEED = int(os.environ.get("CHAOS_SEED", "3"))
 RUNS = int(os.environ.get("CHAOS_RUNS", "5"))
 Outcomes = dict[str, list[Outcome]]
-# Fifty thousand takers need their minutes: they come with the long run.
-collect_ignore = [] if RUNS > 1 else ["test_budget.py"]
+TAKERS = int(os.environ.get("CHAOS_TAKERS", "50000" if RUNS > 1 else "4000"))
+"""Shoppers who take a reward each, fifty times as many as there are; all of them need their minutes."""
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +27,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="session")
-def outcomes() -> Iterator[Outcomes]:
+def rewarded() -> dict[str, int]:
+    """How many took part in the experiment on budgets, and how many were rewarded."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def outcomes(rewarded: dict[str, int]) -> Iterator[Outcomes]:
     """What every experiment came to, by fault; at the end it is printed, and written where CHAOS_REPORT says."""
     found: Outcomes = {}
     yield found
     print(f"\n\n{report.table(found)}")
     if path := os.environ.get("CHAOS_REPORT"):
-        Path(path).write_text(report.page(found, SEED), encoding="utf-8")
+        Path(path).write_text(report.page(found, rewarded, SEED), encoding="utf-8")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from adapters.settings import Settings
+from domain.campaigns import Campaign
 from domain.ids import Position
+from domain.purse import CampaignKey
 from domain.records import ExperienceRecord, Owner, Record, decode_experience_record, decode_record
 from tests.chaos.stored import EPOCH, Stored, stored_of
 
@@ -35,10 +38,11 @@ class Logs:
             self._said[partition] = [row for row in said if isinstance(row[1], Owner)][-1:]
             self._records[partition].clear()
 
-    async def read(self) -> list[Stored]:
-        """Gives each partition, up to now."""
+    async def read(self, campaigns: Mapping[CampaignKey, Campaign] | None = None) -> list[Stored]:
+        """Gives each partition, up to now; campaigns never changed."""
         await self._read_on()
-        return [stored_of(records, said) for records, said in zip(self._records, self._said, strict=True)]
+        both = zip(self._records, self._said, strict=True)
+        return [stored_of(records, said, campaigns or {}) for records, said in both]
 
     async def _read_on(self) -> None:
         # In this order: what is processed can't be ahead of what was read of the events.

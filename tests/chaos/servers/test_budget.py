@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,16 +15,17 @@ import msgspec
 import pytest
 
 from adapters.wiring import Ports
-from domain.campaigns import Change, Definition, created, moved
+from domain.campaigns import Campaign, Change, Definition, created, moved
 from domain.ports.tree_store import DEFAULT
+from domain.purse import CampaignKey
 from domain.records import Decided
 from domain.tree_faults import read_trees
 from tests.chaos.load import Shop
+from tests.chaos.servers.conftest import TAKERS
 from tests.chaos.servers.experiment import add_retailer, known_everywhere, opened
 from tests.chaos.servers.place import Place
 from tests.chaos.stored import Stored
 
-TAKERS = int(os.environ.get("CHAOS_TAKERS", "50000"))
 REWARDS = TAKERS // 50
 REWARD_MINOR = 250
 PRICE_MINOR = 1_000
@@ -62,13 +62,13 @@ TREE = {
 
 
 @pytest.mark.timeout(900)
-async def test_a_budget_is_given_out_to_the_last_reward(place: Place) -> None:
+async def test_a_budget_is_given_out_to_the_last_reward(place: Place, rewarded: dict[str, int]) -> None:
     """Whoever dies: as many verified orders are rewarded as the budget has rewards, no more and no fewer."""
     await asyncio.to_thread(place.mend)
     await place.logs.forget()
     async with opened(place) as ports:
         retailer_id, secret_key = await add_retailer(ports)
-        await _campaign(ports, retailer_id)
+        campaign = await _campaign(ports, retailer_id)
         shop = Shop(secret_key, retry_s=0.1)
         shop.urls = place.system.urls
         sent: Counter[str] = Counter()
@@ -85,13 +85,14 @@ async def test_a_budget_is_given_out_to_the_last_reward(place: Place) -> None:
             committed = await _settled(ports, retailer_id, shop)
         finally:
             shop.close()
-        logs = await place.logs.read()
+        logs = await place.logs.read({CampaignKey(retailer_id, CAMPAIGN): campaign})
     assert (REWARDS, REWARDS * REWARD_MINOR) == committed
     assert [] == _recount(logs)
+    rewarded |= {"takers": TAKERS, "budget": REWARDS, "rewarded": committed[0]}
 
 
-async def _campaign(ports: Ports, retailer_id: str) -> None:
-    """Makes the tree and the campaign, which is live at once."""
+async def _campaign(ports: Ports, retailer_id: str) -> Campaign:
+    """Makes the tree and gives the campaign, which is live at once."""
     ((_, blob),) = read_trees(json.dumps(TREE).encode())
     await ports.trees.push(retailer_id, [(DEFAULT, blob)])
     now = datetime.now(UTC)
@@ -109,6 +110,7 @@ async def _campaign(ports: Ports, retailer_id: str) -> None:
     await ports.campaigns.put(Change(campaign=draft, action="create", by="test"))
     scheduled = moved(draft, "schedule", now_ms)
     await ports.campaigns.put(Change(campaign=scheduled, action="schedule", by="test"))
+    return scheduled
 
 
 def _requests() -> list[Iterator[list[dict[str, Any]]]]:
@@ -174,6 +176,8 @@ def _recount(logs: Sequence[Stored]) -> list[str]:
                 open_promises.discard(settlement.experience_id)
                 committed += settlement.committed_count
         faults += [f"[{number}] {one} was promised, and not settled" for one in open_promises]
+        for shopper in stored.expected.values():
+            faults += [f"[{number}] {fault}" for fault in shopper.promised.faults]
     faults += [f"{one} was settled {times} times" for one, times in ended.items() if times > 1]
     if committed != REWARDS:
         faults.append(f"{committed} promises were redeemed, not {REWARDS}")
