@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from domain.events import AddedToBasket, PageKind, PageViewed, ProductsSearched, RemovedFromBasket
 from domain.leaves import Facts, Identifiers, Leaf
+from domain.records import Record
 from domain.text import words, words_of_term
 
 Term = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -48,20 +49,11 @@ class ProductIs(Leaf[ProductSeen | None], frozen=True, kw_only=True, tag="produc
 
     def observe(self, facts: Facts) -> ProductSeen | None:
         """Gives the product to which this event did the action, None where it did nothing of the kind."""
-        event = facts.record.event
-        if type(event) is not _EVENT_OF[self.action]:
-            return None
-        if isinstance(event, PageViewed):
-            product_id, category_id, brand = event.page.product_id, event.page.category_id, None
-            if product_id is None:
-                return None
-        else:
-            product = cast("AddedToBasket | RemovedFromBasket", event).product
-            product_id, category_id, brand = product.product_id, product.category_id, product.brand
-        known = facts.record.known.get(product_id)
-        if known is not None:
-            category_id, brand = category_id or known.category_id, brand or known.brand
-        return ProductSeen(product_id, category_id, brand)
+        known = facts.seen
+        if self.action not in known:
+            known[self.action] = _product_of(facts.record, self.action)
+        seen: ProductSeen | None = known[self.action]
+        return seen
 
     def judge(self, seen: ProductSeen | None) -> bool:
         """Tells whether there is such a product and it passes every filter."""
@@ -135,3 +127,20 @@ class SearchHas(Leaf[str | None], frozen=True, kw_only=True, tag="search"):
             if asked and asked <= searched:
                 return True
         return False
+
+
+def _product_of(record: Record, action: Action) -> ProductSeen | None:
+    event = record.event
+    if type(event) is not _EVENT_OF[action]:
+        return None
+    if isinstance(event, PageViewed):
+        product_id, category_id, brand = event.page.product_id, event.page.category_id, None
+        if product_id is None:
+            return None
+    else:
+        product = cast("AddedToBasket | RemovedFromBasket", event).product
+        product_id, category_id, brand = product.product_id, product.category_id, product.brand
+    known = record.known.get(product_id)
+    if known is not None:
+        category_id, brand = category_id or known.category_id, brand or known.brand
+    return ProductSeen(product_id, category_id, brand)

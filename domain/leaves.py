@@ -21,10 +21,12 @@ class Facts(Struct, frozen=True):
     Attributes:
         state: of the shopper, after the event.
         record: the event, with what the catalogue knew of its products.
+        seen: what conditions found out about the event, by what they asked: dozens of edges and campaigns ask the same.
     """
 
     state: Shopper
     record: Record
+    seen: dict[str, Any] = {}
 
 
 # Frozen, and made of strings, numbers and other conditions: no cycle can form, so the collector need not look at them.
