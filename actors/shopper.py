@@ -12,7 +12,7 @@ from thespian.actors import Actor
 from actors.messages import Activate, Answer, Armed, Deliver, Forget, Item, Loaded, Show, Shown, TakeTree
 from domain.arbitration import Market
 from domain.decide import adopt, decide
-from domain.events import DrawRetried, InsideEvent, ReservationExpired
+from domain.events import ConsentWithdrawn, DrawRetried, InsideEvent, ReservationExpired
 from domain.fold import apply
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
@@ -20,8 +20,8 @@ from domain.records import SCHEMA_VERSION, Failed, encode
 from domain.shopper import Shopper, decode
 from domain.tree import Tree
 
-_NEED_NO_TREE = (ReservationExpired, DrawRetried)
-"""What moves nobody: promises end, and draws go on, whatever is wrong with a tree."""
+_NEED_NO_TREE = (ReservationExpired, DrawRetried, ConsentWithdrawn)
+"""What moves nobody: promises and consent end, and draws go on, whatever is wrong with a tree."""
 NOTHING = Answer()
 _REPEAT = Answer(repeat=True)
 

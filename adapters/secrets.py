@@ -24,7 +24,7 @@ class Secrets(NamedTuple):
 
     Attributes:
         subscription: signs subscription tokens.
-        identity: from which every retailer's shopper key is made.
+        identity: from which every retailer's shopper key and privacy key are made.
     """
 
     subscription: bytes
@@ -40,9 +40,22 @@ class Secrets(NamedTuple):
         Raises:
             Refused: this process was not given the secret.
         """
+        return self._derived("shopper-key", retailer_id)
+
+    def privacy_key(self, retailer_id: str) -> bytes:
+        """Gives the key under which the audit trail names a retailer's shoppers.
+
+        It is made from the same secret as the shopper key, and neither tells the other.
+
+        Raises:
+            Refused: this process was not given the secret.
+        """
+        return self._derived("privacy-key", retailer_id)
+
+    def _derived(self, purpose: str, retailer_id: str) -> bytes:
         if not self.identity:
             raise Refused("this process holds no HOTBASKET_IDENTITY_SECRET, so it can't name a shopper")
-        return hmac.digest(self.identity, f"shopper-key:{retailer_id}".encode(), "sha256")
+        return hmac.digest(self.identity, f"{purpose}:{retailer_id}".encode(), "sha256")
 
 
 def secrets_file(data: Path) -> Path:

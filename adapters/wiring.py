@@ -13,6 +13,7 @@ from adapters.finding import Finding
 from adapters.secrets import Secrets, load_secrets, secrets_of
 from adapters.settings import Settings, data_files
 from adapters.sqlite import control_file, log_rows, state_file
+from adapters.sqlite.audit_trail import SqliteAuditTrail
 from adapters.sqlite.budget_ledger import SqliteBudgetLedger
 from adapters.sqlite.campaigns import SqliteCampaigns
 from adapters.sqlite.control_file import ControlFile
@@ -30,6 +31,7 @@ from adapters.sqlite.tree_releases import SqliteTreeReleases
 from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.errors import HotbasketError, PortError, Refused
 from domain.ids import Position
+from domain.ports.audit_trail import AuditTrail
 from domain.ports.budget_ledger import BudgetLedger
 from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
@@ -62,6 +64,7 @@ class Ports(NamedTuple):
     retailers: Retailers
     campaigns: Campaigns
     ledger: BudgetLedger
+    audit: AuditTrail
     secrets: Secrets
     expire: Callable[[], Awaitable[int]]
     close: Callable[[], Awaitable[None]]
@@ -127,6 +130,7 @@ def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Cloc
         retailers=retailers,
         campaigns=SqliteCampaigns(files.control),
         ledger=SqliteBudgetLedger(files.control, clock),
+        audit=SqliteAuditTrail(files.control),
         secrets=secrets,
         expire=retention.expire,
         close=close,
@@ -187,6 +191,7 @@ async def production(
             retailers=control.retailers,
             campaigns=control.campaigns,
             ledger=control.ledger,
+            audit=control.audit,
             secrets=secrets,
             expire=_nothing_to_expire,
             close=opened.pop_all().aclose,

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
 from domain.events import (
     AddedToBasket,
+    ConsentWithdrawn,
+    DrawRetried,
     ExperienceClicked,
     ExperienceDismissed,
     ExperienceShown,
     IdleElapsed,
-    InsideEvent,
     LinkClicked,
     OrderLine,
     OrderPaid,
@@ -23,6 +24,7 @@ from domain.events import (
     PageViewed,
     ProductsSearched,
     RemovedFromBasket,
+    ReservationExpired,
     StatusLine,
 )
 from domain.ids import Position
@@ -225,6 +227,10 @@ def _idle(event: IdleElapsed, _known: dict[str, Known]) -> About:
     return About(after_event_id=str(event.after_event_id), node_id=event.node_id)
 
 
+def _of_nothing(_event: Any, _known: dict[str, Known]) -> About:
+    return About()
+
+
 _ABOUT: dict[type, Callable[[Any, dict[str, Known]], About]] = {
     PageViewed: _page,
     LinkClicked: _clicked,
@@ -236,7 +242,8 @@ _ABOUT: dict[type, Callable[[Any, dict[str, Known]], About]] = {
     ExperienceShown: _about_experience,
     ExperienceClicked: _about_experience,
     ExperienceDismissed: _about_experience,
-    # A worker's timers; all but one are about an experience.
-    **dict.fromkeys(get_args(InsideEvent), _about_experience),
+    ReservationExpired: _about_experience,
+    DrawRetried: _about_experience,
     IdleElapsed: _idle,
+    ConsentWithdrawn: _of_nothing,
 }

@@ -11,6 +11,7 @@ import typer
 from adapters.clock import SystemClock
 from adapters.wiring import Ports
 from adapters.zones import is_zone
+from deploy.audited import audited
 from deploy.campaign_draws import draw_record, verify_draw
 from deploy.campaign_tables import history_table, list_table, show_table
 from deploy.dry_run import dry_run
@@ -71,8 +72,9 @@ def create(file: CampaignFile, data: Where = None, retailer: RetailerName = None
     async def work(ports: Ports) -> _Kept:
         one = chosen(ports, retailer)
         campaign_id = written.campaign_id or made_id(written.definition.name, secrets.token_hex(_SUFFIX_BYTES))
-        campaign = created(one.retailer_id, campaign_id, written.definition, _now_ms())
-        return await _keep(ports, one, campaign, "create")
+        async with audited(ports, one.retailer_id, "campaigns.create", campaign_id):
+            campaign = created(one.retailer_id, campaign_id, written.definition, _now_ms())
+            return await _keep(ports, one, campaign, "create")
 
     kept = in_stores(data, work)
     _say_kept(
@@ -147,12 +149,13 @@ def change(
     async def work(ports: Ports) -> _Kept:
         one = chosen(ports, retailer)
         before = await _found(ports, one, campaign_id)
-        if written.version not in (None, before.version):
-            raise Refused(
-                f"$.version: the file is of version {written.version}, and somebody made it {before.version}"
-                " meanwhile: read it again with hotbasket campaign show"
-            )
-        return await _keep(ports, one, changed(before, written.definition, _now_ms()), "change")
+        async with audited(ports, one.retailer_id, "campaigns.change", campaign_id):
+            if written.version not in (None, before.version):
+                raise Refused(
+                    f"$.version: the file is of version {written.version}, and somebody made it {before.version}"
+                    " meanwhile: read it again with hotbasket campaign show"
+                )
+            return await _keep(ports, one, changed(before, written.definition, _now_ms()), "change")
 
     kept = in_stores(data, work)
     _say_kept(kept, as_json, f"is changed, version {kept.campaign.version}")
@@ -229,7 +232,8 @@ def _moved(campaign_id: str, action: Action, data: Path | None, retailer: str | 
     async def work(ports: Ports) -> _Kept:
         one = chosen(ports, retailer)
         before = await _found(ports, one, campaign_id)
-        return await _keep(ports, one, moved(before, action, _now_ms()), action)
+        async with audited(ports, one.retailer_id, f"campaigns.{action}", campaign_id):
+            return await _keep(ports, one, moved(before, action, _now_ms()), action)
 
     return in_stores(data, work)
 

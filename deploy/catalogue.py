@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from adapters.wiring import Ports
+from deploy.audited import audited
 from deploy.options import Json, RetailerName, Where, document, progress, say
 from deploy.stores import chosen, in_stores
 from domain.errors import Refused
@@ -54,7 +55,8 @@ def import_catalogue(
 
     async def work(ports: Ports) -> str:
         one = chosen(ports, retailer)
-        await ports.retailers.import_catalogue(one.retailer_id, items)
+        async with audited(ports, one.retailer_id, "catalogue.import"):
+            await ports.retailers.import_catalogue(one.retailer_id, items)
         return one.name
 
     name = in_stores(data, work)

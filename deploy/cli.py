@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deploy import batch, campaign, catalogue, convert, failed, retailer, rewards, tree
+from deploy.audit import audit
 from deploy.doctor import doctor
 from deploy.explain import explain
 from deploy.migrate import migrate
@@ -68,7 +69,7 @@ def hotbasket(
     logs.configure("stderr")
 
 
-for command in (run, gateway, worker, archiver, migrate, replay, replay_shopper, explain, doctor):
+for command in (run, gateway, worker, archiver, migrate, replay, replay_shopper, explain, audit, doctor):
     app.command()(command)
 for name, group in (
     ("retailer", retailer.commands),

@@ -9,9 +9,11 @@ import msgspec
 import typer
 
 from adapters.wiring import Ports
+from deploy.audited import audited
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain import shopper as shoppers
+from domain.audit import shopper_target
 from domain.errors import Refused
 from domain.ids import ShopperKey
 from domain.lookup import Beside, view
@@ -31,6 +33,7 @@ _REASONS = {
     "too_many_promised": "the shopper has too many open promises",
     "budget": "its budget has too little left",
     "outranked": "another one came first",
+    "late": "its event came too late for anybody to see it",
 }
 
 
@@ -57,15 +60,19 @@ def explain(
 async def _look_up(ports: Ports, retailer: str | None, shopper: str) -> dict[str, Any]:
     one = chosen(ports, retailer)
     key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
-    payload = (await ports.snapshots.load([key])).get(key)
-    if payload is None:
-        raise Refused(f"{one.name} has no shopper {shopper!r} yet: a first event takes up to a second to be seen here")
-    state = shoppers.decode(payload)
-    stored = await ports.trees.get(key, state.generation)
-    campaigns = ports.campaigns.current().campaigns.get(one.retailer_id, ())
-    known = ports.retailers.current().known.get(one.retailer_id, {})
-    beside = Beside({campaign.campaign_id: campaign.definition for campaign in campaigns}, known)
-    return view(state, None if stored is None else Tree(stored.blob, stored.generation), beside)
+    target = shopper_target(ports.secrets.privacy_key(one.retailer_id), key.shopper)
+    async with audited(ports, one.retailer_id, "explain", target):
+        payload = (await ports.snapshots.load([key])).get(key)
+        if payload is None:
+            raise Refused(
+                f"{one.name} has no shopper {shopper!r} yet: a first event takes up to a second to be seen here"
+            )
+        state = shoppers.decode(payload)
+        stored = await ports.trees.get(key, state.generation)
+        campaigns = ports.campaigns.current().campaigns.get(one.retailer_id, ())
+        known = ports.retailers.current().known.get(one.retailer_id, {})
+        beside = Beside({campaign.campaign_id: campaign.definition for campaign in campaigns}, known)
+        return view(state, None if stored is None else Tree(stored.blob, stored.generation), beside)
 
 
 def story(found: dict[str, Any]) -> Iterator[str]:

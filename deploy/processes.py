@@ -74,8 +74,9 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
             vault and vault.vault,
             ports.campaigns,
             ports.ledger,
+            ports.audit,
         )
-        keys = Keys(secrets.subscription, secrets.shopper_key, vault and vault.keys.claims)
+        keys = Keys(secrets.subscription, secrets.shopper_key, vault and vault.keys.claims, secrets.privacy_key)
         gateway = Gateway(stores, keys, settings)
         backs = []
         if vault is not None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-import time
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,12 +11,15 @@ from msgspec import structs
 
 from adapters.wiring import Ports
 from adapters.zones import is_zone
+from deploy.audited import audited, note
 from deploy.options import Json, Where, document, say
 from deploy.origins import origin
+from deploy.retailer_keys import Name, key_digest, list_keys, new_key, revoke_key, rotate_key, show_keys
 from deploy.stores import chosen, in_stores
 from domain.errors import Refused
 from domain.money import is_currency
-from domain.ports.retailers import Retailer, Scope
+from domain.permissions import Scope
+from domain.ports.retailers import Retailer
 
 commands = typer.Typer(no_args_is_help=True)
 NAME_MAX = 128
@@ -38,15 +39,6 @@ class Pii(StrEnum):
     REFUSE = "refuse"
 
 
-class Which(StrEnum):
-    """Which keys a rotation replaces."""
-
-    WRITE = "write"
-    SECRET = "secret"  # noqa: S105 - a scope
-    BOTH = "both"
-
-
-Name = Annotated[str, typer.Argument(help="The retailer's name, as you say it; or its id.")]
 Origins = Annotated[
     list[str] | None,
     typer.Option("--origin", help="Web origin whose pages may post and listen, like https://shop.example; repeat it."),
@@ -98,9 +90,11 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     async def work(ports: Ports) -> None:
         await ports.retailers.add(retailer, key_digest(keys["write"]), key_digest(keys["secret"]))
+        # One that was refused is nobody's: there is no retailer in whose trail it would stand.
+        await note(ports, retailer.retailer_id, "retailer.add", None, "done")
 
     in_stores(data, work, create=True)
-    _show_keys(retailer, keys, as_json)
+    show_keys(retailer, keys, as_json)
 
 
 @commands.command("list")
@@ -144,8 +138,10 @@ def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise typer.BadParameter("name at least one rule to change")
 
     async def work(ports: Ports) -> Retailer:
-        changed = _with(chosen(ports, name), *given)
-        await ports.retailers.change(changed)
+        before = chosen(ports, name)
+        async with audited(ports, before.retailer_id, "retailer.set"):
+            changed = _with(before, *given)
+            await ports.retailers.change(changed)
         return changed
 
     retailer = in_stores(data, work)
@@ -155,41 +151,9 @@ def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
         say(f"{retailer.name} is changed, in force at once")
 
 
-@commands.command()
-def rotate_key(
-    name: Name,
-    data: Where = None,
-    which: Annotated[Which, typer.Option("--scope", help="Which keys to replace.")] = Which.BOTH,
-    overlap_hours: Annotated[
-        float, typer.Option("--overlap-hours", min=0, max=8_760, help="Hours that the old keys stay valid.")
-    ] = 24.0,
-    as_json: Json = False,
-) -> None:
-    """Replace a retailer's keys; the old ones stay valid for a while, so that pages and servers can change over.
-
-    Example: hotbasket retailer rotate-key "Fresh & Co" --scope write --overlap-hours 48
-    """
-    scopes: dict[Which, tuple[Scope, ...]] = {Which.WRITE: ("write",), Which.SECRET: ("secret",)}
-    keys: dict[Scope, str] = {scope: new_key(scope) for scope in scopes.get(which, ("write", "secret"))}
-    old_until_ms = int((time.time() + overlap_hours * 3_600) * 1_000)
-
-    async def work(ports: Ports) -> Retailer:
-        retailer = chosen(ports, name)
-        for scope, key in keys.items():
-            await ports.retailers.rotate_key(retailer.retailer_id, scope, key_digest(key), old_until_ms=old_until_ms)
-        return retailer
-
-    _show_keys(in_stores(data, work), keys, as_json)
-
-
-def new_key(scope: Scope) -> str:
-    """Gives a fresh key; its first letters say what it may do."""
-    return f"{'wk' if scope == 'write' else 'sk'}_{secrets.token_urlsafe(24)}"
-
-
-def key_digest(key: str) -> str:
-    """Gives what is stored of a key: 192 random bits need no slow hash."""
-    return hashlib.sha256(key.encode()).hexdigest()
+commands.command("keys")(list_keys)
+commands.command("rotate-key")(rotate_key)
+commands.command("revoke-key")(revoke_key)
 
 
 def _with(
@@ -231,13 +195,3 @@ def _checked_origin(text: str, faults: list[str]) -> str:
     except Refused as refusal:
         faults.extend(refusal.faults)
         return text
-
-
-def _show_keys(retailer: Retailer, keys: dict[Scope, str], as_json: bool) -> None:
-    shown = {f"{scope}_key": key for scope, key in keys.items()}
-    if as_json:
-        document({"retailer_id": retailer.retailer_id, **shown})
-        return
-    say(f"{retailer.name} has the id {retailer.retailer_id}; its keys are shown this once:")
-    for name, key in shown.items():
-        say(f"  {name.replace('_', ' ')}: {key}")

@@ -128,8 +128,10 @@ async def _assemble(
         vault.vault,
         ports.campaigns,
         ports.ledger,
+        ports.audit,
     )
-    keys = Keys(ports.secrets.subscription, ports.secrets.shopper_key, vault.keys.claims)
+    secrets = ports.secrets
+    keys = Keys(secrets.subscription, secrets.shopper_key, vault.keys.claims, secrets.privacy_key)
     gateway = Gateway(stores, keys, settings, routes)
     worker_stores = WorkerStores(
         ports.events,

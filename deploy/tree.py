@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from adapters.wiring import Ports
+from deploy.audited import audited
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
@@ -39,8 +40,9 @@ def push(file: TreeFile, data: Where = None, retailer: RetailerName = None, as_j
 
     async def work(ports: Ports) -> int:
         one = chosen(ports, retailer)
-        keyed = [(shopper if shopper == DEFAULT else hash_of(ports, one, shopper), blob) for shopper, blob in trees]
-        return await ports.trees.push(one.retailer_id, keyed)
+        async with audited(ports, one.retailer_id, "tree.push"):
+            keyed = [(shopper if shopper == DEFAULT else hash_of(ports, one, shopper), blob) for shopper, blob in trees]
+            return await ports.trees.push(one.retailer_id, keyed)
 
     generation = in_stores(data, work)
     if as_json:

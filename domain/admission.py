@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from domain.door import Accepted, Arrival, Door, Dropped
 from domain.events import (
     AddedToBasket,
+    ConsentWithdrawn,
     ExperienceClicked,
     ExperienceDismissed,
     ExperienceShown,
@@ -29,11 +30,11 @@ from domain.events import (
     StatusLine,
 )
 from domain.faults import Fault
-from domain.ids import shopper_hash
+from domain.ids import shopper_hash, withdrawal_event_id
 from domain.money import is_currency
 from domain.personal_data import Kind, contains_email, redact
 from domain.records import SCHEMA_VERSION, Known, Record
-from domain.timestamps import event_time_ms, is_plausible, unix_ms
+from domain.timestamps import event_time_ms, from_unix_ms, is_plausible, unix_ms
 
 QUERY_MAX: Final = 200
 TEXT_MAX: Final = 2_000
@@ -67,7 +68,10 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
     if not is_plausible(occurred_at_ms, received_at_ms=received_at_ms):
         raise Fault("invalid_value", "before 2000 or more than ten years ahead", "$.occurred_at")
     event, known, redacted = _settled(event, door)
-    if (event.consent or door.consent_default) == "denied":
+    consent = "denied" if arrival.is_refused else event.consent
+    if consent == "denied":
+        return Dropped(event.event_id, "no_consent", _withdrawal(event, arrival))
+    if (consent or door.consent_default) == "denied":
         return Dropped(event.event_id, "no_consent")
     record = Record(
         schema_version=SCHEMA_VERSION,
@@ -78,8 +82,25 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
         event=replace(event, shopper_id=shopper_hash(door.shopper_key, shopper_id), consent=None),
         verified=arrival.verified,
         known=known,
+        presumed=consent is None,
     )
     return Accepted((record,), redacted)
+
+
+def _withdrawal(event: OutsideEvent, arrival: Arrival) -> Record:
+    """Gives the record that the shopper's consent has ended: when it came, and nothing of the event but whose it is."""
+    received_at = from_unix_ms(arrival.received_at_ms)
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        retailer_id=arrival.door.retailer_id,
+        received_at_ms=arrival.received_at_ms,
+        event_time_ms=arrival.received_at_ms,
+        event=ConsentWithdrawn(
+            event_id=withdrawal_event_id(event.event_id),
+            occurred_at=received_at,
+            shopper_id=shopper_hash(arrival.door.shopper_key, event.shopper_id),
+        ),
+    )
 
 
 def _settled(event: OutsideEvent, door: Door) -> tuple[OutsideEvent, dict[str, Known], tuple[Kind, ...]]:

@@ -2,7 +2,8 @@
 
 A proposal names a campaign, any campaign (`*`), or none: without one it needs none, and stands behind the node's
 others. Of several nodes that one event enters, the last one's proposals come first. Whoever is asked and loses says
-why. Nothing here waits or reads a clock: what a lease has left is in the purse, and time is in the record.
+why. What would be over before its event came, as of a phone that was offline, is no campaign's to promise. Nothing
+here waits or reads a clock: what a lease has left is in the purse, and time is in the record.
 """
 
 from __future__ import annotations
@@ -145,6 +146,8 @@ class Arbiter:
                 campaign_id = bid.proposed.campaign_id
                 if campaign_id is None:
                     plain.append((bid, None))
+                elif self._is_over(bid):
+                    self._lost(slot, bid, campaign_id, "late")
                 elif campaign_id == ANY_CAMPAIGN:
                     offers = self._open.by_kind.get(bid.proposed.kind, ())
                     # The offers stand in their order already, and mostly the first few decide: none is touched early.
@@ -159,6 +162,10 @@ class Arbiter:
                         by_bid.append(iter(((bid, offer),)))
             yield from by_bid[0] if len(by_bid) == 1 else merge(*by_bid, key=_rank_of)
             yield from reversed(plain)
+
+    def _is_over(self, bid: Bid) -> bool:
+        """Tells whether nobody could see what is proposed: it would have ended before its event came."""
+        return self._facts.state.clock_ms + bid.proposed.ttl_s * 1_000 <= self._at_ms
 
     def _why_absent(self, campaign_id: str) -> Reason:
         """Tells a campaign that was scheduled, if not for now, from a name that nobody knows."""

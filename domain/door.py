@@ -45,11 +45,13 @@ class Arrival(Struct, frozen=True):
         door: the retailer's rules.
         received_at_ms: by the gateway's clock.
         verified: the request carried the retailer's secret key.
+        is_refused: the browser that sent it refuses personalisation, whatever its events say of consent.
     """
 
     door: Door
     received_at_ms: int
     verified: bool
+    is_refused: bool = False
 
 
 class Accepted(Struct, frozen=True):
@@ -70,10 +72,15 @@ class Accepted(Struct, frozen=True):
 
 
 class Dropped(Struct, frozen=True):
-    """A source event that is in order and yet never stored, like one of a shopper without consent."""
+    """A source event that is in order and yet never stored, like one of a shopper without consent.
+
+    Attributes:
+        withdrawal: what is stored in its place where the shopper refuses: that consent, if there was one, has ended.
+    """
 
     event_id: UUID
     reason: str
+    withdrawal: Record | None = None
 
 
 class Rejected(Struct, frozen=True):

@@ -180,6 +180,10 @@ class DrawRetried(Event, frozen=True, tag=True):
     tries: Annotated[int, Meta(ge=0)]
 
 
+class ConsentWithdrawn(Event, frozen=True, tag=True):
+    """The shopper took back a consent given before; inside only: the door makes it of an event that refuses."""
+
+
 OUTSIDE_TYPES = (
     "PageViewed",
     "LinkClicked",
@@ -205,5 +209,5 @@ OutsideEvent = (
     | ExperienceClicked
     | ExperienceDismissed
 )
-InsideEvent = IdleElapsed | ReservationExpired | DrawRetried
+InsideEvent = IdleElapsed | ReservationExpired | DrawRetried | ConsentWithdrawn
 AnyEvent = OutsideEvent | InsideEvent

@@ -15,6 +15,7 @@ from domain import basket as baskets
 from domain.basket import Basket
 from domain.events import (
     AddedToBasket,
+    ConsentWithdrawn,
     DrawRetried,
     ExperienceClicked,
     ExperienceDismissed,
@@ -41,7 +42,7 @@ class Applied(NamedTuple):
     Attributes:
         state: after the event; its place in the tree is the one before.
         repeat: the event was seen before, or is a timer that came too late: nothing changed but the position.
-        to_root: a new session or a paid order: the shopper returns to the root.
+        to_root: a new session, a paid order or consent given again: the shopper returns to the root.
         idle: the event is a timer that elapsed in time.
         paid: the event paid an order.
         total_changed: the basket's total is another one now.
@@ -109,6 +110,7 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
         walked_from=state.node_id,
         slots=change.slots,
         timer=None if state.timer is None else _armed_again(state.timer, record),
+        is_withdrawn=state.is_withdrawn and record.presumed,
     )
     settlements: tuple[Settlement, ...] = ()
     redeems = False
@@ -119,7 +121,7 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
         after = structs.replace(after, reservations=settled.reservations, verified_orders=settled.orders)
     return Applied(
         state=after,
-        to_root=is_new or change.paid,
+        to_root=is_new or change.paid or (state.is_withdrawn and not record.presumed),
         paid=change.paid,
         total_changed=change.basket.total_minor != state.basket.total_minor,
         dismissed=change.dismissed,
@@ -276,10 +278,25 @@ def _dismissed(same: _Change, _record: Record, event: ExperienceDismissed, posit
     return same._replace(faults=("unknown_experience",))
 
 
+def _apply_withdrawal(state: Shopper, record: Record, event: ConsentWithdrawn, position: Position) -> Applied:
+    """Folds that consent was taken back; of a shopper who never gave it there is nothing to remember."""
+    if state.is_withdrawn or state.last_event_id is None:
+        return Applied(structs.replace(state, position=position), repeat=True)
+    after = structs.replace(
+        state,
+        position=position,
+        seen=(state.seen + event.event_id.bytes)[-_SEEN_BYTES:],
+        timer=None,
+        is_withdrawn=True,
+    )
+    return Applied(after, stays=True)
+
+
 _INSIDE: dict[type, Callable[[Shopper, Record, Any, Position], Applied]] = {
     IdleElapsed: _apply_idle,
     ReservationExpired: _apply_expiry,
     DrawRetried: _apply_retry,
+    ConsentWithdrawn: _apply_withdrawal,
 }
 
 # By type rather than by `match`, which would ask every event a dozen times what it is; views, clicks and searches

@@ -86,6 +86,11 @@ def draw_retried_id(right_id: str, tries: int) -> UUID:
     return derived_event_id("draw", right_id, str(tries))
 
 
+def withdrawal_event_id(refused_event_id: UUID) -> UUID:
+    """Gives the id of the `ConsentWithdrawn` that stands in the log for an event that refused."""
+    return derived_event_id("consent withdrawn", str(refused_event_id))
+
+
 def stock_id(campaign_id: str, prize_id: str) -> str:
     """Gives under which id the ledger leases a prize's stock: that of no campaign, since identifiers are printable."""
     return f"{campaign_id}{_NOT_PRINTABLE}{prize_id}"

@@ -36,7 +36,7 @@ _loose = msgspec.json.Decoder(float_hook=Decimal)
 _with_id = msgspec.json.Decoder(_WithId)
 
 
-def read(body: bytes, door: Door, *, received_at_ms: int, verified: bool) -> list[Outcome]:
+def read(body: bytes, door: Door, *, received_at_ms: int, verified: bool, is_refused: bool = False) -> list[Outcome]:
     """Reads a request's body.
 
     Args:
@@ -44,6 +44,7 @@ def read(body: bytes, door: Door, *, received_at_ms: int, verified: bool) -> lis
         door: the rules of the retailer whose key came with it.
         received_at_ms: by the gateway's clock, Unix milliseconds.
         verified: the key was the secret one.
+        is_refused: the sender refuses personalisation (`Sec-GPC: 1`).
 
     Returns:
         What becomes of each source event, in the order of the body; at least one. Equal bodies give equal event ids.
@@ -51,7 +52,7 @@ def read(body: bytes, door: Door, *, received_at_ms: int, verified: bool) -> lis
     Raises:
         BadBody: the body as a whole can't be read; nothing of it was taken.
     """
-    arrival = Arrival(door, received_at_ms, verified)
+    arrival = Arrival(door, received_at_ms, verified, is_refused)
     try:
         event = _native.decode(body)
     except (*UNREADABLE, RecursionError):
@@ -182,7 +183,7 @@ def _translated(translation: Translation, arrival: Arrival, sent_at_ms: int | No
             origin = translation.origins.get(fault.path, path)
             return Rejected(translation.events[0].event_id, fault.reason, fault.detail, origin)
         if isinstance(outcome, Dropped):
-            return Dropped(translation.events[0].event_id, outcome.reason)
+            return Dropped(translation.events[0].event_id, outcome.reason, outcome.withdrawal)
         records += outcome.records
         redacted += outcome.redacted
     return Accepted(tuple(records), redacted)

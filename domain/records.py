@@ -39,6 +39,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         event: as posted, `shopper_id` replaced by the keyed hash, personal data redacted, `consent` resolved.
         verified: posted with the retailer's secret key.
         known: by product id, what the catalogue knew at that moment.
+        presumed: the event itself said nothing of consent: it came in by the retailer's default, and gives none back.
     """
 
     schema_version: int
@@ -48,6 +49,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     event: AnyEvent
     verified: bool = False
     known: dict[str, Known] = {}
+    presumed: bool = False
 
     @property
     def key(self) -> ShopperKey:
@@ -112,8 +114,9 @@ Reason = Literal[
     "too_many_promised",
     "budget",
     "outranked",
+    "late",
 ]
-"""Why a campaign lost a slot; the order in which they are asked."""
+"""Why a campaign lost a slot; in the order in which they are asked, but the last: who is late asks none of it."""
 
 
 class Against(Struct, frozen=True, kw_only=True, gc=False):

@@ -128,6 +128,7 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         reservations: what experiences promised: open ones, and the redeemed ones remembered.
         verified_orders: ids of the last ones, oldest first.
         exposures: to campaigns, the most recent last.
+        is_withdrawn: consent was taken back: nothing is decided until an event says that it was given again.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -151,6 +152,7 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     verified_orders: tuple[str, ...] = ()
     exposures: tuple[Exposure, ...] = ()
     losers: bytes = b""
+    is_withdrawn: bool = False
 
     @property
     def due_at_ms(self) -> int | None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from adapters.settings import Settings
 from domain.door import Door
 from domain.errors import PortError
+from domain.permissions import ACTIONS, Action, is_public, key_name, may, scopes_for
 from domain.ports.retailers import Control, Grant
 from gateway.answers import Headers, Refusal, unauthorized
 from gateway.body import RequestHeaders
@@ -19,7 +20,6 @@ from gateway.stores import Keys, Stores
 
 _REMEMBERED_MAX: Final = 4_096
 """Spellings of keys and origins remembered; one key may be spelled in many ways."""
-_NAME_DIGITS: Final = 8
 _PREFLIGHT: Final[Headers] = (
     (b"access-control-allow-methods", b"GET, POST"),
     (
@@ -35,20 +35,29 @@ class Access:
 
     Attributes:
         grant: the retailer and the scope.
+        actions: what the scope may do.
         door: the retailer's rules for events.
-        is_secret: whether this is the secret key.
+        is_secret: whether the key never leaves servers and people: any but the write key.
+        is_verified: whether events that come with it count as verified.
         bucket: its share of events a second.
         key_name: the first digits of its digest: enough to tell a retailer's keys apart, and no secret.
     """
 
-    __slots__ = ("bucket", "door", "grant", "is_secret", "key_name")
+    __slots__ = ("actions", "bucket", "door", "grant", "is_secret", "is_verified", "key_name")
 
     def __init__(self, grant: Grant, door: Door, bucket: Bucket, key_name: str) -> None:
         self.grant = grant
         self.key_name = key_name
         self.door = door
-        self.is_secret = grant.scope == "secret"
+        self.is_secret = not is_public(grant.scope)
+        self.actions = frozenset(action for action in ACTIONS if may(grant.scope, action))
+        self.is_verified = "verified" in self.actions
         self.bucket = bucket
+
+    @property
+    def who(self) -> str:
+        """Gives who asks, as histories and the audit trail name them."""
+        return f"key {self.key_name}"
 
 
 class Doorkeeper:
@@ -110,33 +119,20 @@ class Doorkeeper:
         return (*cors[:2], *_PREFLIGHT)
 
     def for_events(self, headers: RequestHeaders, query: bytes) -> Access:
-        """Gives what the request's key opens; either key may post events, the write key also in the query.
+        """Gives what the request's key opens, where it may post events; the write key comes in the query as well.
 
         Raises:
             Refusal: 401 or 403.
         """
-        self.control()
-        header = headers.get(b"authorization")
-        access = self._by_header.get(header) if header is not None else self._by_query.get(query)
-        if access is None:
-            access = self._of_header(header) if header is not None else self._of_query(query)
-        until_ms = access.grant.until_ms
-        if until_ms is not None and until_ms <= self._clock.now_ms():
-            raise _unauthorized("this key was replaced and is no longer valid")
-        if b"origin" in headers:
-            _check_origin(access, headers[b"origin"])
-        return access
+        return self._admitted(headers, query, "events")
 
-    def for_secret(self, headers: RequestHeaders) -> Access:
-        """Gives what the request's secret key opens.
+    def for_action(self, headers: RequestHeaders, action: Action) -> Access:
+        """Gives what the request's key opens, where its scope may do this.
 
         Raises:
             Refusal: 401 or 403.
         """
-        access = self.for_events(headers, b"")
-        if not access.is_secret:
-            raise Refusal("secret_key_needed", "only the retailer's server may do this, with the secret key")
-        return access
+        return self._admitted(headers, b"", action)
 
     def check_origin(self, retailer_id: str, headers: RequestHeaders) -> None:
         """Checks the origin of a request that carries a subscription in place of a key.
@@ -167,6 +163,22 @@ class Doorkeeper:
                 event_bytes_max=self._settings.event_bytes_max,
             )
         return door
+
+    def _admitted(self, headers: RequestHeaders, query: bytes, action: Action) -> Access:
+        """Decides who comes in, for every route that takes a key."""
+        self.control()
+        header = headers.get(b"authorization")
+        access = self._by_header.get(header) if header is not None else self._by_query.get(query)
+        if access is None:
+            access = self._of_header(header) if header is not None else self._of_query(query)
+        until_ms = access.grant.until_ms
+        if until_ms is not None and until_ms <= self._clock.now_ms():
+            raise _unauthorized("this key was replaced and is no longer valid")
+        if b"origin" in headers:
+            _check_origin(access, headers[b"origin"])
+        if action not in access.actions:
+            raise _not_allowed(access, action)
+        return access
 
     def _forget(self, control: Control) -> None:
         self._version, self._control = control.version, control
@@ -200,12 +212,14 @@ class Doorkeeper:
         access = self._of_key(written[0].encode())
         if access.is_secret:
             # An address stands in logs and histories; a secret that was sent in one is none any more.
-            raise _unauthorized("the secret key never comes in an address: replace it with hotbasket retailer")
+            raise _unauthorized("only the write key comes in an address: replace this one with hotbasket retailer")
         _remember(self._by_query, query, access)
         return access
 
     def _of_key(self, key: bytes) -> Access:
         control = self.control()
+        # Keys are never compared, their digests are looked up: how long that takes says something of a digest at most,
+        # which nobody can steer towards another, and nothing of a key.
         digest = hashlib.sha256(key).hexdigest()
         grant = control.grants.get(digest)
         if grant is None:
@@ -215,14 +229,20 @@ class Doorkeeper:
         if bucket is None:
             bucket = Bucket(self._settings.rate_events_per_s, self._clock.monotonic_s())
             self._buckets[retailer_id, grant.scope] = bucket
-        return Access(grant, self.door(retailer_id), bucket, digest[:_NAME_DIGITS])
+        return Access(grant, self.door(retailer_id), bucket, key_name(digest))
 
 
 def _check_origin(access: Access, origin: bytes) -> None:
     if access.is_secret:
-        raise Refusal("secret_key_in_browser", "the secret key belongs on a server, a page uses the write key")
+        raise Refusal("secret_key_in_browser", "this key belongs on a server, a page uses the write key")
     if origin.decode("latin-1") not in access.grant.retailer.origins:
         raise _not_listed()
+
+
+def _not_allowed(access: Access, action: Action) -> Refusal:
+    *others, last = scopes_for(action)
+    scopes = f"{', '.join(others)} or {last}" if others else last
+    return Refusal("key_not_allowed", f"a {access.grant.scope} key may not do this: send a key of scope {scopes}")
 
 
 def _not_listed() -> Refusal:

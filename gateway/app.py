@@ -18,6 +18,9 @@ from domain.draw_chain import SEED_BYTES
 from domain.ids import Position
 from gateway.access import Doorkeeper
 from gateway.answers import Headers, Refusal, answer, answer_json, refuse
+from gateway.audit import PATH as AUDIT
+from gateway.audit import Audit
+from gateway.audited import Auditor
 from gateway.body import Bodies, Gone, RequestHeaders
 from gateway.campaign_asked import PATH as CAMPAIGNS
 from gateway.campaigns import CampaignDesk
@@ -88,14 +91,15 @@ class Gateway:
         collect = Collect(stores, self._doorkeeper, bodies, self._deadlines, wait_for, Tally(stores.metrics), settings)
         is_current = self._follower.is_current
         deliver = Deliver(stores, self._doorkeeper, subscriptions, self._streams, recent, waits, is_current, settings)
-        server_side = ServerSide(stores, self._doorkeeper, bodies, subscriptions)
+        auditor = Auditor(stores, keys)
+        server_side = ServerSide(stores, self._doorkeeper, bodies, subscriptions, auditor)
         quotes = Quotes(stores, self._doorkeeper, bodies, recent, self._follower.until_current)
         desk: CampaignDesk | None = None
         if stores.campaigns is not None and stores.ledger is not None:
             large = Bodies(settings, self._deadlines, self._load, bytes_max=DOCUMENT_BYTES_MAX)
             suffix, chain_end = partial(secrets.token_hex, _SUFFIX_BYTES), partial(secrets.token_bytes, SEED_BYTES)
             ports = stores.campaigns, stores.ledger
-            desk = CampaignDesk(*ports, self._doorkeeper, large, stores.clock, suffix, chain_end)
+            desk = CampaignDesk(*ports, self._doorkeeper, auditor, large, stores.clock, suffix, chain_end)
         self._desk = desk
         health = Health(stores.events, self._why_not_ready)
         stores.metrics.gateway_ready.set_function(lambda: float(self._why_not_ready() is None))
@@ -108,6 +112,7 @@ class Gateway:
             "/v1/experiences": {"GET": deliver.get},
             **({} if claims is None else {"/v1/rewards/claims": {"POST": claims.post}}),
             **({} if desk is None else {CAMPAIGNS: desk.methods}),
+            **({} if stores.audit is None else {AUDIT: {"GET": Audit(stores.audit, self._doorkeeper).get}}),
             "/health/live": _readable(health.live),
             "/health/ready": _readable(health.ready),
             "/openapi.json": _readable(_describe),
@@ -144,6 +149,12 @@ class Gateway:
             self._metrics.gateway_errors.labels("request").inc()
             _log.exception("a request failed", extra={"method": scope["method"], "path": scope["path"]})
             await refuse(send, Refusal("internal", "this is a fault of the server, which has noted it"), cors)
+
+    @property
+    def routes(self) -> Mapping[str, Sequence[str]]:
+        """The gateway's own paths with their methods, without preflights; `{campaign_id}` stands for any id."""
+        below = {} if self._desk is None else self._desk.below()
+        return {**{path: list(methods) for path, methods in self._routes.items()}, **below}
 
     @property
     def in_flight(self) -> int:

@@ -1,9 +1,9 @@
-"""`/v1/campaigns`: how a retailer's server writes, looks at and runs campaigns, with the secret key."""
+"""`/v1/campaigns`: how a retailer's people write, look at and run campaigns, with an operator key."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from domain.ports.clock import Clock
 from gateway import faulty
 from gateway.access import Access, Doorkeeper
 from gateway.answers import Headers, Refusal, answer_json
+from gateway.audited import Auditor
 from gateway.body import Bodies, RequestHeaders
 from gateway.campaign_asked import PATH, Asked, parts_of, read_query
 from gateway.fields import read_fields
@@ -58,11 +59,27 @@ class _Request(NamedTuple):
     @property
     def by(self) -> str:
         """Who asks, as the history names them."""
-        return f"key {self.access.key_name}"
+        return self.access.who
 
     async def answer(self, status: int, body: Any, *headers: tuple[bytes, bytes]) -> None:
         """Answers with JSON."""
         await answer_json(self.send, status, _encode(body), (*headers, *self.cors))
+
+
+class _Made(NamedTuple):
+    """A version that could be kept, what the ledger knows of its budget, and what the catalogue does not know of it."""
+
+    change: Change
+    total: Total | None
+    warnings: list[str]
+
+    def body(self, asked: Asked) -> dict[str, Any]:
+        """Gives the campaign as it is told."""
+        return seen(self.change.campaign, asked.now_ms, self.total)
+
+
+Work = Callable[[str, _Request], Awaitable[None]]
+"""Answers a request about one campaign."""
 
 
 class CampaignDesk:
@@ -70,7 +87,8 @@ class CampaignDesk:
 
     Args:
         campaigns, ledger: the ports.
-        doorkeeper: asks for the secret key.
+        doorkeeper: asks for a key that may do this.
+        auditor: takes down who changed what, and who looked at a draw.
         bodies: reads bodies, of `domain.campaign_faults.DOCUMENT_BYTES_MAX` at most.
         clock: says what now is.
         suffix: draws the end of an id that is made from a name.
@@ -82,6 +100,7 @@ class CampaignDesk:
         campaigns: Campaigns,
         ledger: BudgetLedger,
         doorkeeper: Doorkeeper,
+        auditor: Auditor,
         bodies: Bodies,
         clock: Clock,
         suffix: Callable[[], str],
@@ -90,29 +109,31 @@ class CampaignDesk:
         self._campaigns = campaigns
         self._ledger = ledger
         self._doorkeeper = doorkeeper
+        self._auditor = auditor
         self._bodies = bodies
         self._clock = clock
         self._suffix = suffix
         self._chain_end = chain_end
         self.methods: Mapping[str, Handler] = {"GET": self._handler(self._list), "POST": self._handler(self._create)}
         """What `/v1/campaigns` takes."""
+        self._below: Mapping[str, Mapping[str, Work]] = {
+            "": {"GET": self._show, "PUT": self._change},
+            "/history": {"GET": self._history},
+            "/draw": {"GET": self._draw},
+            **{f"/{verb}": {"POST": partial(self._move, action)} for verb, action in _ACTIONS.items()},
+        }
 
     def at(self, scope: Scope) -> Mapping[str, Handler] | None:
         """Gives what a path below `/v1/campaigns/` takes, None where there is nothing."""
-        match parts_of(scope):
-            case [campaign_id] if campaign_id:
-                return {
-                    "GET": self._handler(partial(self._show, campaign_id)),
-                    "PUT": self._handler(partial(self._change, campaign_id)),
-                }
-            case [campaign_id, "history"] if campaign_id:
-                return {"GET": self._handler(partial(self._history, campaign_id))}
-            case [campaign_id, "draw"] if campaign_id:
-                return {"GET": self._handler(partial(self._draw, campaign_id))}
-            case [campaign_id, verb] if campaign_id and verb in _ACTIONS:
-                return {"POST": self._handler(partial(self._move, campaign_id, _ACTIONS[verb]))}
-            case _:
-                return None
+        campaign_id, *rest = parts_of(scope) or [""]
+        works = self._below.get("".join(f"/{part}" for part in rest))
+        if not campaign_id or works is None:
+            return None
+        return {method: self._handler(partial(work, campaign_id)) for method, work in works.items()}
+
+    def below(self) -> Mapping[str, Sequence[str]]:
+        """Gives the methods of each path below `/v1/campaigns/`, with `{campaign_id}` for any id."""
+        return {f"{PATH}/{{campaign_id}}{rest}": list(works) for rest, works in self._below.items()}
 
     async def _list(self, request: _Request) -> None:
         """`GET /v1/campaigns`: each in few words, by id."""
@@ -140,10 +161,12 @@ class CampaignDesk:
         if request.scope["query_string"]:
             raise Refusal("invalid_parameter", "this address takes no parameters", "?")
         await self._found(request, campaign_id)
-        game = self._campaigns.current().games.get(request.retailer_id, {}).get(campaign_id)
-        if game is None:
-            raise Refusal("no_draw", "nothing is drawn: the campaign is no game, or was never scheduled")
-        await request.answer(200, public_record(game, self._clock.now_ms()))
+        async with self._auditor.noting(request.access, "campaigns.draw", campaign_id):
+            game = self._campaigns.current().games.get(request.retailer_id, {}).get(campaign_id)
+            if game is None:
+                raise Refusal("no_draw", "nothing is drawn: the campaign is no game, or was never scheduled")
+            record = public_record(game, self._clock.now_ms())
+        await request.answer(200, record)
 
     async def _create(self, request: _Request) -> None:
         """`POST /v1/campaigns`: keeps a draft."""
@@ -158,7 +181,7 @@ class CampaignDesk:
             campaign = created(request.retailer_id, campaign_id, written.definition, now_ms)
             return Change(campaign=campaign, action="create", by=request.by)
 
-        await self._write(request, make)
+        await self._write(request, "create", None, make)
 
     async def _change(self, campaign_id: str, request: _Request) -> None:
         """`PUT /v1/campaigns/{id}`: keeps another definition, unless somebody else was faster."""
@@ -178,9 +201,9 @@ class CampaignDesk:
                 raise faulty.refusal("wrong_stage", refused) from None
             return Change(campaign=campaign, action="change", by=request.by)
 
-        await self._write(request, make)
+        await self._write(request, "change", campaign_id, make)
 
-    async def _move(self, campaign_id: str, action: Action, request: _Request) -> None:
+    async def _move(self, action: Action, campaign_id: str, request: _Request) -> None:
         """`POST /v1/campaigns/{id}/schedule`, `pause`, `resume` or `end`, without a body."""
         if (await self._bodies.read(request.receive, request.headers)).strip() not in (b"", b"{}"):
             raise Refusal("unknown_field", f"{action} takes no fields: send no body", "$")
@@ -193,34 +216,53 @@ class CampaignDesk:
                 raise faulty.refusal("wrong_stage", refused) from None
             return Change(campaign=campaign, action=action, by=request.by)
 
-        await self._write(request, make)
+        await self._write(request, action, campaign_id, make)
 
-    async def _write(self, request: _Request, make: Make) -> None:
+    async def _write(self, request: _Request, action: Action, campaign_id: str | None, make: Make) -> None:
         """Keeps a version and answers with it; a dry run says what would be, and writes nothing."""
         asked = self._asked(request, writes=True)
-        try:
-            # A document of thousands of products takes milliseconds, which events would have to wait.
-            change = await asyncio.to_thread(make, asked.now_ms)
-            total = await self._check(request, change)
-        except Refusal as refusal:
-            if not asked.is_dry or refusal.faults is None:
-                raise
-            await request.answer(200, _tried(faults=refusal.faults))
-            return
-        campaign = change.campaign
-        warnings = await asyncio.to_thread(unknown_products, campaign.definition, request.access.door.catalogue)
-        body = seen(campaign, asked.now_ms, total)
         if asked.is_dry:
-            week = await self._week(request, campaign, asked)
-            await request.answer(200, _tried(warnings=faulty.told(warnings), campaign=body, open_next_7_days=week))
+            await request.answer(200, await self._tried(request, make, asked))
             return
-        await self._put(request, change)
-        body["status"]["warnings"] = faulty.told(warnings)
-        location = (b"location", f"{PATH}/{quote(campaign.campaign_id, safe='')}".encode())
-        if change.action == "create":
+        async with self._auditor.noting(request.access, f"campaigns.{action}", campaign_id) as noted:
+            made = await self._made(request, make, asked)
+            noted.target = made.change.campaign.campaign_id
+            await self._put(request, made.change)
+        body = made.body(asked)
+        body["status"]["warnings"] = faulty.told(made.warnings)
+        location = (b"location", f"{PATH}/{quote(noted.target, safe='')}".encode())
+        if action == "create":
             await request.answer(201, body, location)
         else:
             await request.answer(200, body)
+
+    async def _tried(self, request: _Request, make: Make, asked: Asked) -> dict[str, Any]:
+        """Gives the answer to a dry run: what would be, and that nothing was written."""
+        nothing: dict[str, Any] = {"faults": [], "warnings": [], "campaign": None, "open_next_7_days": []}
+        found: dict[str, Any] = {}
+        try:
+            made = await self._made(request, make, asked)
+        except Refusal as refusal:
+            if refusal.faults is None:
+                raise
+            found["faults"] = refusal.faults
+        else:
+            found["warnings"] = faulty.told(made.warnings)
+            found["campaign"] = made.body(asked)
+            found["open_next_7_days"] = await self._week(request, made.change.campaign, asked)
+        return {"dry_run": True, **nothing, **found, "would_reach": None, "would_reach_note": _REACH}
+
+    async def _made(self, request: _Request, make: Make, asked: Asked) -> _Made:
+        """Makes a version that could be kept.
+
+        Raises:
+            Refusal: it could not.
+        """
+        # A document of thousands of products takes milliseconds, which events would have to wait.
+        change = await asyncio.to_thread(make, asked.now_ms)
+        total = await self._check(request, change)
+        definition, catalogue = change.campaign.definition, request.access.door.catalogue
+        return _Made(change, total, await asyncio.to_thread(unknown_products, definition, catalogue))
 
     async def _check(self, request: _Request, change: Change) -> Total | None:
         """Looks whether a version could be kept, and gives what the ledger knows of the campaign.
@@ -280,10 +322,10 @@ class CampaignDesk:
         return read_query(request.scope, self._clock.now_ms(), writes=writes)
 
     def _handler(self, work: Callable[[_Request], Awaitable[None]]) -> Handler:
-        """Gives what answers a request of whoever has the secret key."""
+        """Gives what answers a request of whoever has a key for campaigns."""
 
         async def handle(scope: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
-            access = self._doorkeeper.for_secret(headers)
+            access = self._doorkeeper.for_action(headers, "campaigns")
             try:
                 await work(_Request(scope, receive, send, headers, cors, access))
             except PortError:
@@ -291,12 +333,6 @@ class CampaignDesk:
                 raise Refusal("store_unavailable", detail, retry_after_s=_RETRY_AFTER_S) from None
 
         return handle
-
-
-def _tried(**found: Any) -> dict[str, Any]:
-    """Gives the answer to a dry run: what would be, and that nothing was written."""
-    nothing: dict[str, Any] = {"faults": [], "warnings": [], "campaign": None, "open_next_7_days": []}
-    return {"dry_run": True, **nothing, **found, "would_reach": None, "would_reach_note": _REACH}
 
 
 def _unknown() -> Refusal:

@@ -97,7 +97,10 @@ class Collect:
         self._bodies.check_type(headers)
         body = await self._bodies.read(receive, headers)
         try:
-            outcomes = read(body, access.door, received_at_ms=clock.now_ms(), verified=access.is_secret)
+            is_refused = headers.get(b"sec-gpc") == b"1"
+            outcomes = read(
+                body, access.door, received_at_ms=clock.now_ms(), verified=access.is_verified, is_refused=is_refused
+            )
         except BadBody as bad:
             raise Refusal(bad.error, bad.detail, bad.path) from None
         if len(outcomes) == 1 and type(outcomes[0]) is Accepted and b"prefer" not in headers:
@@ -124,7 +127,7 @@ class Collect:
             self._tally.rejected(rejected)
             first = rejected[0]
             raise Refusal(first.reason, first.detail, first.path, results=_results(outcomes))
-        records = [record for outcome in outcomes if isinstance(outcome, Accepted) for record in outcome.records]
+        records = _records(outcomes)
         self._check_rate(access, len(outcomes), records, started_s)
         places = await self._append(records) if records else ()
         self._tally.rejected(rejected)
@@ -172,6 +175,22 @@ class Collect:
             raise _unavailable() from None
         finally:
             self._deadlines.disarm(task)
+
+
+def _records(outcomes: Sequence[Outcome]) -> list[Record]:
+    """Gives what is stored of them, in order; that a shopper's consent has ended is said once a request."""
+    records: list[Record] = []
+    ended: set[str] = set()
+    for outcome in outcomes:
+        if isinstance(outcome, Accepted):
+            records += outcome.records
+            ended -= {record.event.shopper_id for record in outcome.records}
+        elif isinstance(outcome, Dropped) and outcome.withdrawal is not None:
+            shopper = outcome.withdrawal.event.shopper_id
+            if shopper not in ended:
+                records.append(outcome.withdrawal)
+                ended.add(shopper)
+    return records
 
 
 def _results(outcomes: Sequence[Outcome]) -> list[Result]:

@@ -11,12 +11,13 @@ import msgspec
 from domain.campaigns import Definition
 from domain.events import OutsideEvent
 from domain.experiences import Kind
+from gateway.openapi_audit import audit_paths, audit_schemas
 from gateway.openapi_campaigns import campaign_paths, campaign_schemas
-from gateway.openapi_parts import REF, SECRET, WITH_BODY, Json, body_of, header, object_of, operation, query
+from gateway.openapi_parts import REF, WITH_BODY, Json, body_of, header, keys_for, object_of, operation, query
 from gateway.openapi_quotes import promise, quote_paths, quote_schemas
 from gateway.scripts import scripts
 
-_WRITE: Final[list[Json]] = [{"secretKey": []}, {"writeKey": []}, {"writeKeyInQuery": []}]
+_WRITE: Final[list[Json]] = [*keys_for("events"), {"writeKeyInQuery": []}]
 _OPEN: Final[list[Json]] = [{}]
 _SHARED: Final = {
     400: "The request's content is at fault; `path` says where.",
@@ -54,6 +55,7 @@ def document() -> bytes:
                 **quote_paths(),
                 "/v1/rewards/claims": {"post": _claim()},
                 **campaign_paths(),
+                **audit_paths(),
                 "/health/live": {"get": _health("The process answers.", 200, 405)},
                 "/health/ready": {"get": _health("Events are taken and experiences delivered.", 200, 405, 503)},
                 "/openapi.json": {"get": _read("This document.", "application/json")},
@@ -113,7 +115,7 @@ def _subscribe() -> Json:
         "subscribe",
         "Fetch a token for a shopper's page",
         "Called by the retailer's server; the token is reusable until it expires.",
-        SECRET,
+        keys_for("subscribe"),
         {200: ("The token.", "Subscription")},
         WITH_BODY,
         requestBody=body_of({"$ref": REF.format(name="ShopperNamed")}, "application/json", "text/plain"),
@@ -124,8 +126,8 @@ def _look_up() -> Json:
     return operation(
         "lookUp",
         "See what is known of a shopper, and why it was decided so",
-        "At most one checkpoint old; `as_of` says when.",
-        SECRET,
+        "At most one checkpoint old; `as_of` says when. Leaves an entry in the audit trail.",
+        keys_for("lookup"),
         {200: ("State, position in the tree, reasons.", "Lookup")},
         (*WITH_BODY, 404),
         requestBody=body_of({"$ref": REF.format(name="ShopperNamed")}, "application/json", "text/plain"),
@@ -201,6 +203,7 @@ def _schemas() -> Json:
         "Claimed": object_of({"status": {"type": "string", "enum": ["stored"]}}, "status", closed=True),
         "Health": object_of({"status": text}, "status"),
         **campaign_schemas(components["Definition"]),
+        **audit_schemas(),
         "Error": object_of(
             {"error": text, "detail": text, "path": text, "results": results, "faults": faults}, "error", "detail"
         ),
@@ -240,10 +243,18 @@ def _lookup() -> Json:
 
 
 def _security() -> Json:
-    basic = {"type": "http", "scheme": "basic"}
+    said = {
+        "writeKey": "Stands in pages; posts events alone.",
+        "serverKey": "Of the retailer's servers: verified events, subscriptions, lookups and quotes.",
+        "operatorKey": "Of whoever runs campaigns.",
+        "privacyKey": "Of whoever answers for shoppers' data: reads the audit trail.",
+        "secretKey": "Opens everything of its retailer.",
+    }
     return {
-        "secretKey": {**basic, "description": "The secret key as user, no password; never from a page."},
-        "writeKey": {**basic, "description": "The write key as user, no password; posts events alone."},
+        **{
+            name: {"type": "http", "scheme": "basic", "description": f"The key as user, no password. {what}"}
+            for name, what in said.items()
+        },
         "writeKeyInQuery": {"type": "apiKey", "in": "query", "name": "write_key"},
     }
 

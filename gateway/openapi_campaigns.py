@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from domain.campaigns import PPM, Action, Stage, State
-from gateway.openapi_parts import REF, SECRET, WITH_BODY, Json, body_of, object_of, operation, query
+from gateway.openapi_parts import REF, WITH_BODY, Json, body_of, keys_for, object_of, operation, query
 
+_KEYS: Final = keys_for("campaigns")
 _WITHOUT_BODY: Final = (400, 401, 403, 405, 503)
 _VERBS: Final = {
     "schedule": ("scheduleCampaign", "Put a draft in force from its start on"),
@@ -82,7 +83,7 @@ def _list() -> Json:
         "listCampaigns",
         "List the retailer's campaigns, with what is left of their budgets",
         "Amounts are in minor units of the retailer's currency; what partitions promised is as old as their last word.",
-        SECRET,
+        _KEYS,
         {200: ("Each in few words, by id.", "Campaigns")},
         _WITHOUT_BODY,
         parameters=[_NOW],
@@ -94,7 +95,7 @@ def _create() -> Json:
         "createCampaign",
         "Write a campaign, as a draft",
         "Without `campaign_id` one is made from the name. Every fault is told, each with its path.",
-        SECRET,
+        _KEYS,
         {201: ("The draft; `Location` says where it is.", "Campaign"), 200: ("What would be.", "DryRun")},
         (*WITH_BODY, 409),
         parameters=[_DRY, _DRY_NOW],
@@ -107,7 +108,7 @@ def _show() -> Json:
         "readCampaign",
         "Read a campaign's newest version",
         "With its `version` it may be sent back by `PUT`, changed.",
-        SECRET,
+        _KEYS,
         {200: ("The campaign.", "Campaign")},
         (*_WITHOUT_BODY, 404),
         parameters=[_ID, _NOW],
@@ -120,7 +121,7 @@ def _change() -> Json:
         "Change a campaign",
         "`version` is the one that was read; `409` if somebody changed it meanwhile. One that was scheduled keeps its "
         "kind, start, holdout and prizes, and a budget is not cut below what partitions hold.",
-        SECRET,
+        _KEYS,
         {200: ("The new version, or what would be.", "CampaignOrDryRun")},
         (*WITH_BODY, 404, 409),
         parameters=[_ID, _DRY, _DRY_NOW],
@@ -133,7 +134,7 @@ def _move(name: str, summary: str) -> Json:
         name,
         summary,
         "Takes no body. `409` where it can't be done from where the campaign stands.",
-        SECRET,
+        _KEYS,
         {200: ("The new version, or what would be.", "CampaignOrDryRun")},
         (*_WITHOUT_BODY, 404, 408, 409, 413),
         parameters=[_ID, _DRY, _DRY_NOW],
@@ -145,7 +146,7 @@ def _history() -> Json:
         "readCampaignHistory",
         "Read every version of a campaign, oldest first",
         "Append-only: who did what, and which fields it changed.",
-        SECRET,
+        _KEYS,
         {200: ("The versions.", "CampaignHistory")},
         (*_WITHOUT_BODY, 404),
         parameters=[_ID, _NOW],
@@ -158,7 +159,7 @@ def _draw() -> Json:
         "Read what is public of a campaign's draws",
         "From the moment when it is scheduled: the anchor and the prizes; an hour after each of its days: that day's "
         "seed. The plays are in `hotbasket campaign draw-record`. `404` where nothing is drawn.",
-        SECRET,
+        _KEYS,
         {200: ("The public record, as of now and without plays.", "CampaignDraw")},
         (*_WITHOUT_BODY, 404),
         parameters=[_ID],

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from domain.permissions import Action, scopes_for
+
 Json = dict[str, Any]
 
 REF: Final = "#/components/schemas/{name}"
-SECRET: Final[list[Json]] = [{"secretKey": []}]
 WITH_BODY: Final = (400, 401, 403, 405, 408, 413, 415, 503)
 """Statuses of whatever reads a body."""
+
+
+def keys_for(action: Action) -> list[Json]:
+    """Gives the security of an operation: any key whose scope may do this."""
+    return [{f"{scope}Key": []} for scope in scopes_for(action)]
 
 
 def operation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.openapi_parts import REF, SECRET, WITH_BODY, Json, body_of, object_of, operation
+from gateway.openapi_parts import REF, WITH_BODY, Json, body_of, keys_for, object_of, operation
 from gateway.quotes import LINES_MAX
 
 
@@ -13,7 +13,7 @@ def quote_paths() -> Json:
         "Ask what the till may deduct now",
         "What a verified `OrderPaid` of these lines would be granted at this moment. It changes nothing and may be "
         "asked again. A shopper who was never seen gets no discounts.",
-        SECRET,
+        keys_for("quote"),
         {200: ("The discounts, in the order in which they are deducted.", "Quote")},
         WITH_BODY,
         requestBody=body_of({"$ref": REF.format(name="ToQuote")}, "application/json", "text/plain"),

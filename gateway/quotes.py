@@ -1,4 +1,4 @@
-"""`POST /v1/quotes`: what a retailer's till may deduct now, with the secret key.
+"""`POST /v1/quotes`: what a retailer's till may deduct now, with a server key.
 
 From snapshots and what the gateway followed since; nothing is written, so a till may ask as often as it likes.
 """
@@ -52,7 +52,7 @@ class Quotes:
 
     Args:
         stores: the snapshots, the log's commits and the clock.
-        doorkeeper: asks for the secret key.
+        doorkeeper: asks for a key that may quote.
         bodies: reads bodies.
         recent: what was decided lately.
         until_current: waits until this gateway has followed all that a partition of the log holds now, a number of
@@ -82,7 +82,7 @@ class Quotes:
         Raises:
             Refusal: 400, or 503 where it can't be told what was promised, or what of it was redeemed meanwhile.
         """
-        access = self._doorkeeper.for_secret(headers)
+        access = self._doorkeeper.for_action(headers, "quote")
         self._bodies.check_type(headers)
         basket = _read(await self._bodies.read(receive, headers))
         shopper = shopper_in({"shopper_id": basket.shopper_id}, access.door)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from adapters.vault_keys import ClaimKeys
+from domain.ports.audit_trail import AuditTrail
 from domain.ports.budget_ledger import BudgetLedger
 from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
@@ -25,11 +26,14 @@ class Keys(NamedTuple):
         subscription: signs subscription tokens, 32 bytes at least; shared by all gateways.
         shopper_key: gives the key under which a retailer's shopper ids are hashed, by retailer id.
         claims: sign claim tokens; None where there is no vault.
+        privacy_key: gives the key under which the audit trail names a retailer's shoppers, by retailer id; None where
+            there is no trail.
     """
 
     subscription: bytes
     shopper_key: Callable[[str], bytes]
     claims: ClaimKeys | None = None
+    privacy_key: Callable[[str], bytes] | None = None
 
 
 class Stores(NamedTuple):
@@ -42,6 +46,7 @@ class Stores(NamedTuple):
         retailers: who may do what.
         vault: where winners' e-mail addresses go; None = this installation pays no rewards.
         campaigns, ledger: what marketing people run, and what is left of its budgets; None = no route leads there.
+        audit: keeps who looked at shoppers and changed campaigns; None = what would have to be kept there is refused.
     """
 
     events: EventLog
@@ -54,3 +59,4 @@ class Stores(NamedTuple):
     vault: RewardVault | None = None
     campaigns: Campaigns | None = None
     ledger: BudgetLedger | None = None
+    audit: AuditTrail | None = None

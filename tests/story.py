@@ -30,7 +30,7 @@ def record(kind: str, at_s: float, number: int, received_s: float | None = None,
     """One event `at_s` seconds after noon; `number` makes its id."""
     at_ms = NOON_MS + int(at_s * 1_000)
     known = fields.pop("known", {})
-    verified = fields.pop("verified", False)
+    flags = {name: fields.pop(name, False) for name in ("verified", "presumed")}
     event = {
         "type": kind,
         "event_id": str(UUID(int=number + 1)),
@@ -44,7 +44,7 @@ def record(kind: str, at_s: float, number: int, received_s: float | None = None,
         received_at_ms=at_ms if received_s is None else NOON_MS + int(received_s * 1_000),
         event_time_ms=at_ms,
         event=msgspec.convert(event, AnyEvent),
-        verified=verified,
+        **flags,
         known={product: Known(**facts) for product, facts in known.items()},
     )
 
@@ -68,7 +68,7 @@ class Story:
 
     def add(self, product: str, at_s: float = 0, quantity: int = 1, **facts: Any) -> Applied:
         """Adds a product."""
-        extra = {name: facts.pop(name) for name in ("known", "number", "received_s") if name in facts}
+        extra = {name: facts.pop(name) for name in ("known", "number", "received_s", "presumed") if name in facts}
         return self.tell("AddedToBasket", at_s, product={"product_id": product, **facts}, quantity=quantity, **extra)
 
     def remove(self, product: str, at_s: float = 0, quantity: int = 1) -> Applied:

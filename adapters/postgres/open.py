@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from adapters.postgres.audit_trail import PostgresAuditTrail
 from adapters.postgres.budget_ledger import PostgresBudgetLedger
 from adapters.postgres.campaigns import PostgresCampaigns
 from adapters.postgres.control_cache import ControlCache
@@ -29,6 +30,7 @@ class PostgresControl(NamedTuple):
     retailers: PostgresRetailers
     campaigns: PostgresCampaigns
     ledger: PostgresBudgetLedger
+    audit: PostgresAuditTrail
     generations: PostgresGenerations
     requests: PostgresReplayRequests
     close: Callable[[], Awaitable[None]]
@@ -57,13 +59,15 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
     retailers = PostgresRetailers(cache)
     campaigns = PostgresCampaigns(cache)
     ledger = PostgresBudgetLedger(database, clock)
+    audit = PostgresAuditTrail(database)
     await _start(database, cache)
 
     async def close() -> None:
+        await audit.close()
         await ledger.close()
         await cache.close()
 
-    return PostgresControl(retailers, campaigns, ledger, generations, requests, close)
+    return PostgresControl(retailers, campaigns, ledger, audit, generations, requests, close)
 
 
 async def open_generations(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresReleases:

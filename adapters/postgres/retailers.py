@@ -15,7 +15,8 @@ from adapters.postgres.control_cache import ControlCache, Versions
 from adapters.postgres.database import Row, Session
 from adapters.postgres.faults import Taken
 from domain.errors import PortError, Refused
-from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer, Scope
+from domain.permissions import Scope
+from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer
 from domain.records import Known
 
 T = TypeVar("T")
@@ -80,16 +81,29 @@ class PostgresRetailers:
         except Taken as taken:
             raise Refused(f"there is another retailer {retailer.name!r}: choose another name") from taken
 
-    async def rotate_key(self, retailer_id: str, scope: Scope, digest: str, *, old_until_ms: int) -> None:
-        """Adds a key and sets the end of those before it."""
+    async def rotate_key(
+        self,
+        retailer_id: str,
+        scope: Scope,
+        digest: str | None,
+        *,
+        old_until_ms: int | None,
+        only: str | None = None,
+    ) -> None:
+        """Sets the end of old keys, then adds the new one."""
 
         async def write(session: Session) -> None:
             await _lock(session, retailer_id)
-            await session.rows(
-                "UPDATE keys SET until_ms = LEAST(until_ms, %s::bigint) WHERE retailer_id = %s AND scope = %s",
-                (old_until_ms, retailer_id, scope),
+            # LEAST passes over nulls: without an end the old ones keep theirs, and are counted all the same.
+            old = await session.count(
+                "UPDATE keys SET until_ms = LEAST(until_ms, %s::bigint)"
+                " WHERE retailer_id = %s AND scope = %s AND digest = COALESCE(%s::text, digest)",
+                (old_until_ms, retailer_id, scope, only),
             )
-            await session.rows("INSERT INTO keys VALUES (%s, %s, %s)", (digest, retailer_id, scope))
+            if only is not None and not old:
+                raise Refused(f"the retailer has no such {scope} key: hotbasket retailer keys shows those there are")
+            if digest is not None:
+                await session.rows("INSERT INTO keys VALUES (%s, %s, %s)", (digest, retailer_id, scope))
 
         await self._cache.change((_RETAILERS,), write)
 

@@ -1,4 +1,4 @@
-"""The control file: retailers, keys, catalogues, trees, requests, campaigns and leases; commands write it as well.
+"""The control file: retailers, keys, catalogues, trees, requests, campaigns, leases, audit; commands write it as well.
 
 A running process learns of a change through `PRAGMA data_version`, looked at no more often than once a millisecond,
 since every request asks.
@@ -64,8 +64,23 @@ _CAMPAIGNS = (
         PRIMARY KEY (retailer_id, campaign_id)) WITHOUT ROWID""",
 )
 
+_AUDIT = (
+    """CREATE TABLE audit (
+        number INTEGER PRIMARY KEY, retailer_id TEXT NOT NULL, at_ms INTEGER NOT NULL, who TEXT NOT NULL,
+        action TEXT NOT NULL, target TEXT, outcome TEXT NOT NULL)""",
+    "CREATE INDEX audit_by_time ON audit (retailer_id, at_ms, number)",
+    # Append-only, whoever writes. The third keeps INSERT OR REPLACE out, which deletes without asking the second.
+    """CREATE TRIGGER audit_keeps_what_it_says BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+    """CREATE TRIGGER audit_keeps_every_entry BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+    """CREATE TRIGGER audit_replaces_nothing BEFORE INSERT ON audit
+        WHEN EXISTS (SELECT 1 FROM audit WHERE number = NEW.number)
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+)
+
 SCHEMA = Schema(
-    version=3,
+    version=4,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -82,7 +97,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
-    upgrades=(_RELEASES, _CAMPAIGNS),
+    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT),
 )
 
 

@@ -11,7 +11,8 @@ import msgspec
 
 from adapters.sqlite.control_file import ControlFile
 from domain.errors import PortError, Refused
-from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer, Scope
+from domain.permissions import Scope
+from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer
 from domain.records import Known
 
 _encoder = msgspec.msgpack.Encoder()
@@ -80,16 +81,32 @@ class SqliteRetailers:
 
         await self._file.change("retailers", write)
 
-    async def rotate_key(self, retailer_id: str, scope: Scope, digest: str, *, old_until_ms: int) -> None:
-        """Adds a key and sets the end of those before it."""
+    async def rotate_key(
+        self,
+        retailer_id: str,
+        scope: Scope,
+        digest: str | None,
+        *,
+        old_until_ms: int | None,
+        only: str | None = None,
+    ) -> None:
+        """Sets the end of old keys, then adds the new one."""
 
         def write(connection: sqlite3.Connection) -> None:
             check_known(connection, retailer_id)
-            connection.execute(
-                "UPDATE keys SET until_ms = MIN(COALESCE(until_ms, ?), ?) WHERE retailer_id = ? AND scope = ?",
-                (old_until_ms, old_until_ms, retailer_id, scope),
-            )
-            connection.execute("INSERT INTO keys VALUES (?, ?, ?, NULL)", (digest, retailer_id, scope))
+            old = connection.execute(
+                "SELECT digest FROM keys WHERE retailer_id = ? AND scope = ? AND digest = COALESCE(?, digest)",
+                (retailer_id, scope, only),
+            ).fetchall()
+            if only is not None and not old:
+                raise Refused(f"the retailer has no such {scope} key: hotbasket retailer keys shows those there are")
+            if old_until_ms is not None:
+                connection.executemany(
+                    "UPDATE keys SET until_ms = MIN(COALESCE(until_ms, ?), ?) WHERE digest = ?",
+                    [(old_until_ms, old_until_ms, found) for (found,) in old],
+                )
+            if digest is not None:
+                connection.execute("INSERT INTO keys VALUES (?, ?, ?, NULL)", (digest, retailer_id, scope))
 
         await self._file.change("retailers", write)
 

@@ -8,9 +8,8 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from domain.events import Consent
+from domain.permissions import Scope
 from domain.records import Known
-
-Scope = Literal["write", "secret"]
 
 
 class Retailer(Struct, frozen=True, kw_only=True):
@@ -97,8 +96,28 @@ class Retailers(Protocol):
         """Replaces a retailer's settings, by `retailer_id`."""
         ...
 
-    async def rotate_key(self, retailer_id: str, scope: Scope, digest: str, *, old_until_ms: int) -> None:
-        """Makes a new key valid at once; the old ones of that scope stay valid until `old_until_ms`."""
+    async def rotate_key(
+        self,
+        retailer_id: str,
+        scope: Scope,
+        digest: str | None,
+        *,
+        old_until_ms: int | None,
+        only: str | None = None,
+    ) -> None:
+        """Changes the keys of one scope in one step: makes one, ends those before it, or both.
+
+        Args:
+            retailer_id: whose.
+            scope: of the keys; where there is none of it yet, this makes the first.
+            digest: of a new key, which is valid at once; None = none is made.
+            old_until_ms: until when the old ones stay valid; it shortens a key's time and never prolongs it. None =
+                they stay as they are, beside the new one.
+            only: digest of the one old key that is meant; None = all of the scope.
+
+        Raises:
+            Refused: there is no such retailer, or it has no key `only` of this scope; nothing was changed.
+        """
         ...
 
     async def import_catalogue(self, retailer_id: str, items: Sequence[CatalogueItem]) -> None:

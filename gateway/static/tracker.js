@@ -540,6 +540,7 @@
     if (!shopperId || String(shopperId) === shopper) return;
     if (shopper) reset();
     shopper = String(shopperId);
+    part();
     release();
     openStream();
   }
@@ -548,20 +549,53 @@
   /** @param {'granted'|'denied'} answer holds in every open tab */
   function consent(answer) {
     if (agreements) agreements.postMessage(answer);
-    agree(answer);
+    agree(answer, true);
   }
-  function agree(answer) {
+  /** @param {boolean} [first] this tab was told first: it tells the gateway */
+  function agree(answer, first) {
+    const before = agreed;
     agreed = answer === undefined ? agreed : answer === 'granted' ? 'granted' : 'denied';
     if (refused()) {
       stop();
       waiting = [];
       if (inFlight) inFlight.abort();
-      if (space) keys(space).forEach(erase);
+      if (!space) return;
+      const kept = keys(space).filter((key) => key !== farewell());
+      kept.forEach(erase);
+      parting = parting || Boolean(first && (before === 'granted' || kept.length));
+      part();
       return;
     }
+    if (allowed()) { parting = false; if (space) erase(farewell()); }
     release();
     openStream();
     flush();
+  }
+
+  // ---- consent taken back: one event says so, and is all that is kept until it is delivered
+
+  /** Consent ended, and nobody was told yet. */ let parting = false;
+  const farewell = () => space + 'd';
+  function part() {
+    if (!parting || !shopper) return;
+    parting = false;
+    const event = {event_id: newId(), type: 'PageViewed', occurred_at: new Date().toISOString(), page: {kind: 'other'}};
+    write(farewell(), JSON.stringify({...event, shopper_id: shopper, consent: 'denied'}));
+    sayFarewell();
+  }
+  let saying = false;
+  async function sayFarewell(attempt = 0) {
+    const event = read(farewell());
+    if (!event || allowed() || saying) return;
+    saying = true;
+    let status = 0;
+    try {
+      const how = {method: 'POST', body: `{"events":[${event}]}`, keepalive: true, credentials: 'omit'};
+      status = (await fetch(url('events'), how)).status;
+    } catch { /* offline */ }
+    saying = false;
+    if (status === 200 || (status >= 400 && status < 500 && status !== 408 && status !== 429)) erase(farewell());
+    else setTimeout(sayFarewell, backoff(attempt), attempt + 1);
   }
 
   // ---- the page's life
@@ -620,7 +654,8 @@
       agreements.onmessage = ({data}) => agree(data);
     }
     watchPage();
-    agree(given.consent);
+    agree(given.consent, true);
+    sayFarewell(); // of a page before that could not deliver it
     online(); // a page that went away may have taken its request for a failed one
   }
 

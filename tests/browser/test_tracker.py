@@ -90,11 +90,47 @@ def test_a_refusal_clears_the_queue_and_closes_the_stream_in_every_tab(visit: Vi
     visit.until(lambda: visit.collector.posted)
     second.evaluate("() => hotbasket.consent('denied')")
     visit.until(lambda: not visit.collector.open_streams)
-    visit.holds(first, f"() => ({STORED})().length === 0")
+    farewell = "hotbasket.wk_test.d"
+    visit.holds(first, f"() => ({STORED})().every((key) => key === '{farewell}')")
     visit.collector.reset()
     assert [None] == first.evaluate("() => [hotbasket.track('LinkClicked', {target: 'x'})]")
     visit.open(first)
-    assert ([], []) == (first.evaluate(STORED), visit.collector.posted)
+    visit.until(lambda: visit.collector.posted)
+    visit.holds(first, f"() => ({STORED})().length === 0")
+    assert 1 == len(visit.collector.posted)
+
+
+def test_consent_taken_back_is_told_once(visit: Visit) -> None:
+    """One event that refuses leaves, in whichever tab it was said, again until it is answered; then nothing is kept."""
+    first, second = visit.shopping(), visit.shopping()
+    visit.add(first, "p-1")
+    visit.emptied(first)
+    visit.collector.reset()
+    visit.collector.answers.append(Answer(status=503))
+    second.evaluate("() => hotbasket.consent('denied')")
+    visit.until(lambda: visit.collector.answered)
+    assert [("c-1", "denied", "PageViewed")] == [
+        (event["shopper_id"], event["consent"], event["type"]) for event in visit.collector.answered
+    ]
+    assert 1 == len({event_id for posted in visit.collector.posted for event_id in posted.ids})
+    visit.holds(first, f"() => ({STORED})().length === 0")
+    second.evaluate("() => hotbasket.consent('denied')")
+    second.wait_for_timeout(300)
+    assert 2 == len(visit.collector.posted)
+
+
+def test_a_refusal_on_the_next_page_is_told_too(visit: Visit) -> None:
+    """Who agreed on one page and refuses where the tracker starts anew is heard once it is known who they are."""
+    page = visit.shopping()
+    visit.collector.otherwise = Answer(status=503)
+    visit.add(page, "p-1")
+    visit.until(lambda: visit.collector.posted)
+    visit.collector.reset()
+    visit.collector.otherwise = Answer()
+    visit.open(page, consent="denied", shopper="c-1")
+    visit.until(lambda: visit.collector.answered)
+    assert ["denied"] == [event["consent"] for event in visit.collector.answered]
+    visit.holds(page, f"() => ({STORED})().length === 0")
 
 
 def test_offline_then_online_all_arrive_once_in_order(visit: Visit) -> None:

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from adapters.wiring import Ports
 from domain.errors import Refused
+from domain.permissions import Scope
 from domain.ports.retailers import CatalogueItem, Grant, Retailer
 from domain.records import Known
 from tests.contract.conftest import System
@@ -126,6 +127,48 @@ async def test_a_second_rotation_never_prolongs_a_key(ports: Ports) -> None:
     assert [0, 0, 0] == [
         ports.retailers.current().grants[f"fresh-write{suffix}"].until_ms for suffix in ("", "-2", "-3")
     ]
+
+
+@pytest.mark.parametrize("scope", ["server", "privacy", "operator"])
+async def test_the_first_key_of_a_scope_is_made_by_a_rotation(ports: Ports, scope: Scope) -> None:
+    """There is none until one is made; keys of other scopes and retailers are left alone."""
+    await with_both(ports)
+    before = ports.retailers.current().grants
+    await ports.retailers.rotate_key("r-1", scope, "first", old_until_ms=NOON_MS)
+    assert {**before, "first": Grant(FRESH, scope, None)} == ports.retailers.current().grants
+
+
+async def test_keys_of_a_scope_stand_beside_each_other(ports: Ports) -> None:
+    """Without an end for the old ones a new key is one more; one that was about to end still ends."""
+    await with_both(ports)
+    await ports.retailers.rotate_key("r-1", "server", "first", old_until_ms=None)
+    await ports.retailers.rotate_key("r-1", "server", "second", old_until_ms=NOON_MS)
+    await ports.retailers.rotate_key("r-1", "server", "third", old_until_ms=None)
+    grants = ports.retailers.current().grants
+    assert [NOON_MS, None, None] == [grants[digest].until_ms for digest in ("first", "second", "third")]
+
+
+async def test_one_key_is_ended_alone(ports: Ports) -> None:
+    """The others of its scope stay as they are, and none is made; an end is never put off."""
+    await with_both(ports)
+    for digest in ("first", "second", "third"):
+        await ports.retailers.rotate_key("r-1", "privacy", digest, old_until_ms=None)
+    before = ports.retailers.current().grants
+    await ports.retailers.rotate_key("r-1", "privacy", None, old_until_ms=NOON_MS, only="second")
+    assert {**before, "second": Grant(FRESH, "privacy", NOON_MS)} == ports.retailers.current().grants
+    await ports.retailers.rotate_key("r-1", "privacy", None, old_until_ms=NOON_MS + 1, only="second")
+    await ports.retailers.rotate_key("r-1", "privacy", None, old_until_ms=None, only="second")
+    assert NOON_MS == ports.retailers.current().grants["second"].until_ms
+
+
+async def test_a_key_that_is_not_there_is_not_ended(ports: Ports) -> None:
+    """Nobody's key, another scope's and another retailer's are refused, and no new key is made."""
+    await with_both(ports)
+    before = ports.retailers.current().grants
+    for only in ("nobody's", "fresh-write", "other-secret"):
+        with pytest.raises(Refused, match="no such secret key"):
+            await ports.retailers.rotate_key("r-1", "secret", "new", old_until_ms=NOON_MS, only=only)
+    assert before == ports.retailers.current().grants
 
 
 async def test_a_catalogue_is_known_to_the_gateway(ports: Ports) -> None:

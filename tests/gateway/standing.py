@@ -139,7 +139,7 @@ class Standing:
         self.other = Shop("other", OTHER_ORIGIN, consent_default="denied")
         self.vault = embedded_vault(data, self.settings, self.clock)
         secrets = self.ports.secrets
-        self.keys = Keys(secrets.subscription, secrets.shopper_key, self.vault.keys.claims)
+        self.keys = Keys(secrets.subscription, secrets.shopper_key, self.vault.keys.claims, secrets.privacy_key)
         self.gateway = self.another()
         transport = httpx.ASGITransport(self.gateway, raise_app_exceptions=True)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
@@ -163,6 +163,7 @@ class Standing:
             self.vault.vault,
             ports.campaigns,
             ports.ledger,
+            ports.audit,
         )
 
     async def start(self) -> None:

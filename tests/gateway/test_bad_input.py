@@ -177,7 +177,7 @@ ORDER = [
     Bad("413 before 400", 413, "body_too_large", None, b"{" * 600_000),
 ]
 SERVER_SIDE = [
-    Bad("write key", 403, "secret_key_needed"),
+    Bad("write key", 403, "key_not_allowed"),
     Bad("no key", 401, "unauthorized", headers=NO_KEY),
     Bad("an origin", 403, "secret_key_in_browser", headers={"origin": ORIGIN, **SHOP.secret}),
     Bad("write key in the query", 401, "unauthorized", headers=NO_KEY, params={"write_key": SHOP.write_key}),

@@ -206,7 +206,7 @@ async def test_the_secret_key_alone_opens_it(standing: Standing, desk: Desk) -> 
     for method, path in ROUTES:
         for headers, status, error in (
             ({}, 401, "unauthorized"),
-            (shop.write, 403, "secret_key_needed"),
+            (shop.write, 403, "key_not_allowed"),
             (shop.secret | {"origin": ORIGIN}, 403, "secret_key_in_browser"),
         ):
             answer = await standing.http.request(method, f"/v1/campaigns{path}", json=PASTA, headers=headers)

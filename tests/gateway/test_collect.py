@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import pytest
 from msgspec.structs import replace
 
+from domain.ids import withdrawal_event_id
 from tests.gateway.standing import FOREIGN_ORIGIN, ORIGIN, Standing, added, basic, digest, ids
 
 
@@ -36,10 +38,31 @@ async def test_a_batch_is_answered_in_order(standing: Standing) -> None:
         {"event_id": unwanted, "status": "dropped", "reason": "no_consent"},
         {"event_id": last, "status": "stored"},
     ] == answer.json()["results"]
-    assert [first, last] == await standing.stored_ids()
+    assert [first, str(withdrawal_event_id(UUID(unwanted))), last] == await standing.stored_ids()
     assert 2 == standing.counted("events_total", type="AddedToBasket", outcome="stored")
     assert 1 == standing.counted("events_total", type="unknown", outcome="rejected")
     assert 1 == standing.counted("events_total", type="unknown", outcome="dropped")
+
+
+async def test_a_refusal_is_stored_once_and_nothing_of_its_events(standing: Standing) -> None:
+    """Of three events that refuse there is one record: whose consent ended, and when. A retry says the same again."""
+    events = [added(consent="denied"), added(consent="denied"), added(consent="denied", shopper_id="c-2")]
+    for _ in range(2):
+        answer = await standing.post({"events": events})
+        assert {"dropped"} == {result["status"] for result in answer.json()["results"]}
+    stored = [record.event for record in await standing.stored()]
+    assert {"ConsentWithdrawn"} == {type(event).__name__ for event in stored}
+    assert [standing.key("c-1842").shopper, standing.key("c-2").shopper] * 2 == [event.shopper_id for event in stored]
+    assert 2 == len({event.event_id for event in stored})
+
+
+@pytest.mark.parametrize(("signal", "status"), [("1", "dropped"), ("0", "stored")])
+async def test_a_browser_that_refuses_is_heard(standing: Standing, signal: str, status: str) -> None:
+    """Global Privacy Control stands above what an event says of consent."""
+    answer = await standing.post(added(consent="granted"), headers=standing.shop.write | {"sec-gpc": signal})
+    assert status == answer.json()["results"][0]["status"]
+    stored = [type(record.event).__name__ for record in await standing.stored()]
+    assert ["ConsentWithdrawn" if status == "dropped" else "AddedToBasket"] == stored
 
 
 async def test_a_request_with_bad_events_only_is_refused(standing: Standing) -> None:

@@ -219,6 +219,8 @@ class Client:
         elif draw.random() < 0.03:
             deed["consent"] = "denied"
             self.fates[event["event_id"]] = "dropped"
+        if event["event_id"] not in self._of_server:
+            deed.setdefault("consent", "granted")
         return {**event, **deed}
 
     def _deed(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer, Scope
+from domain.permissions import Scope
+from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer
 from domain.records import Known
 from tests.simulation.shop import CATEGORIES, PRICES, RETAILERS
 
@@ -66,7 +67,15 @@ class SimulatedRetailers:
         """Is not asked for in a run."""
         raise NotImplementedError
 
-    async def rotate_key(self, retailer_id: str, scope: Scope, digest: str, *, old_until_ms: int) -> None:
+    async def rotate_key(
+        self,
+        retailer_id: str,
+        scope: Scope,
+        digest: str | None,
+        *,
+        old_until_ms: int | None,
+        only: str | None = None,
+    ) -> None:
         """Is not asked for in a run."""
         raise NotImplementedError
 

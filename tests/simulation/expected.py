@@ -13,6 +13,7 @@ from typing import Any
 from domain.campaigns import Campaign
 from domain.events import (
     AddedToBasket,
+    ConsentWithdrawn,
     IdleElapsed,
     OrderPaid,
     OrderStatusChanged,
@@ -57,6 +58,7 @@ class Expected:
     seen: deque[Any] = field(default_factory=lambda: deque(maxlen=128))
     last_outside: Any = None
     waits: bool = False
+    refuses: bool = False
 
     def fold(self, record: Record, said: Decided | None) -> None:
         """Takes one event, and what the experience log says of it."""
@@ -68,6 +70,9 @@ class Expected:
             if said is not None:
                 self.seen.append(event.event_id)
             return
+        if isinstance(event, ConsentWithdrawn):
+            self._refuse(event, said)
+            return
         if isinstance(event, IdleElapsed):
             if event.after_event_id != self.last_outside or event.node_id != self.node_id or not self.waits:
                 return
@@ -75,12 +80,25 @@ class Expected:
             self.clock_ms = max(self.clock_ms, record.event_time_ms)
         else:
             self.last_outside = event.event_id
+            self.refuses = self.refuses and record.presumed
             self._pass_time(record.event_time_ms)
             self._change(record)
         self.seen.append(event.event_id)
         self.promised.fold(record, said)
         if said is not None:
+            if self.refuses and said.decisions:
+                self.promised.faults.append(f"{event.event_id}: decided for who took consent back")
             self._take_over(said)
+
+    def _refuse(self, event: ConsentWithdrawn, said: Decided | None) -> None:
+        if self.refuses or self.last_outside is None:
+            return
+        self.refuses, self.waits = True, False
+        self.seen.append(event.event_id)
+        if said is not None:
+            self._take_over(said)
+        if any(state == "open" for _, state, _ in self.slots.values()):
+            self.promised.faults.append(f"{event.event_id}: left something on the page of who took consent back")
 
     def basket(self) -> tuple[list[tuple[str, int, int]], int, str | None]:
         """Gives (product, quantity, unit price), the total, and the currency."""

@@ -80,7 +80,7 @@ class Oracle:
             idle_ms = record.event_time_ms - before.clock_ms
             if idle_ms < IDLE_MIN_S * 1_000:  # by the tree of whoever wrote it, who may have known a newer one
                 self.faults.append(f"{position}: {before.timer} elapsed after {idle_ms} ms")
-        if not applied.stays:
+        if not (applied.stays or applied.state.is_withdrawn):
             self._check_generation(key, position, before.generation, generation)
         try:
             tree = self._tree(key, generation)

@@ -12,7 +12,7 @@ import pytest
 from tests.simulation.many import kept_seeds
 from tests.simulation.run import simulate
 
-_RUNS = 500 if os.environ.get("CI") else 1_000
+_RUNS = 200 if os.environ.get("CI") else 1_000
 """CI has 45 minutes for everything; a developer's `make test` has the time."""
 
 

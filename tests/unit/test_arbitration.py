@@ -156,6 +156,16 @@ def test_a_campaign_is_open_to_the_millisecond() -> None:
     assert [{}, {"main": "spring"}, {}, {}] == found
 
 
+@pytest.mark.parametrize(("late_s", "is_asked"), [(3_599, True), (3_600, False)])
+def test_what_nobody_could_see_is_promised_to_nobody(late_s: float, is_asked: bool) -> None:
+    """An event that comes when its experience would be over asks no campaign; what needs none is recorded."""
+    told = story([bid(campaign_id="c"), plain()], market=market(campaign("c")))
+    told.tell("PageViewed", 0, page={"kind": "home"}, received_s=late_s)
+    assert is_asked == ("c" == told.shown()["main"].campaign_id)
+    assert ([] if is_asked else [("c", "late")]) == reasons(told)
+    assert is_asked == bool(told.state.reservations)
+
+
 def test_too_many_promises_and_no_budget() -> None:
     """A shopper has a bounded number of promises; what promises nothing is shown all the same."""
     told = story(

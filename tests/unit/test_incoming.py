@@ -11,6 +11,7 @@ from domain.door import Accepted, Dropped, Rejected
 from domain.events import (
     OUTSIDE_TYPES,
     AddedToBasket,
+    ConsentWithdrawn,
     LinkClicked,
     OrderPaid,
     PageViewed,
@@ -18,7 +19,8 @@ from domain.events import (
     ProductsSearched,
 )
 from domain.ids import shopper_hash
-from domain.records import SCHEMA_VERSION, Known, encode
+from domain.records import SCHEMA_VERSION, Known, decode_record, encode
+from domain.timestamps import from_unix_ms
 from tests.unit.doorstep import (
     CATALOGUE,
     EVENT_ID,
@@ -139,8 +141,25 @@ def test_no_event_without_consent(said: str | None, default: str, taken: bool) -
     """What the event says decides, else the retailer's default; what is refused is dropped with its id."""
     found = outcome(event(consent=said), door(consent_default=default))
     assert taken == isinstance(found, Accepted)
-    if not taken:
-        assert Dropped(UUID(EVENT_ID), "no_consent") == found
+    if isinstance(found, Dropped):
+        assert (UUID(EVENT_ID), "no_consent") == (found.event_id, found.reason)
+        assert (said == "denied") == (found.withdrawal is not None)
+    else:
+        assert isinstance(found, Accepted)
+        assert [said is None] == [record.presumed for record in found.records]
+
+
+def test_a_refusal_leaves_nothing_of_its_event() -> None:
+    """What is stored of an event that refuses says whose consent ended and when, and nothing else."""
+    found = outcome(event(consent="denied", quantity=7))
+    assert isinstance(found, Dropped)
+    assert found.withdrawal is not None
+    assert found.withdrawal == decode_record(encode(found.withdrawal))
+    ended = found.withdrawal.event
+    assert isinstance(ended, ConsentWithdrawn)
+    assert (shopper_hash(KEY, SHOPPER), from_unix_ms(RECEIVED_MS)) == (ended.shopper_id, ended.occurred_at)
+    assert b"p-77" not in encode(found.withdrawal)
+    assert found == outcome(event(consent="granted", quantity=7), is_refused=True)
 
 
 def test_price_gets_the_retailers_currency() -> None:

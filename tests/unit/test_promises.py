@@ -234,12 +234,12 @@ def test_a_cap_slides_over_days(holdout_ppm: int) -> None:
 
 
 def test_a_cap_counts_what_was_received() -> None:
-    """A phone that was offline for a week spoke of last week; its decisions are today's all the same."""
-    capped = campaign("spring", kind="recommendation", cap=Cap(times=1, days=2))
-    told = entering(market(capped), bid("main", "spring", kind="recommendation"))
-    assert {"main": "spring"} == winners(enter(told, 0, received_s=7 * DAY_S))
-    assert [("spring", "cap")] == reasons(enter(told, 1, received_s=8 * DAY_S))
-    assert {"main": "spring"} == winners(enter(told, 2, received_s=9 * DAY_S))
+    """A phone that was offline for twenty hours spoke of yesterday; its decisions are today's all the same."""
+    capped = campaign("spring", kind="recommendation", cap=Cap(times=1, days=1))
+    told = entering(market(capped), {**bid("main", "spring", kind="recommendation"), "ttl_s": DAY_S})
+    assert {"main": "spring"} == winners(enter(told, 0, received_s=DAY_S - 4 * 3_600))
+    assert [("spring", "cap")] == reasons(enter(told, DAY_S, anew=True, received_s=2 * DAY_S - 5 * 3_600))
+    assert {"main": "spring"} == winners(enter(told, 2 * DAY_S, anew=True, received_s=3 * DAY_S - 4 * 3_600))
 
 
 def test_exposures_are_bounded() -> None:

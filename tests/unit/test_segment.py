@@ -348,7 +348,10 @@ def test_a_missing_currency_of_an_order_is_the_retailers_or_a_fault() -> None:
 )
 def test_a_refusal_is_heard(changes: dict[str, Any]) -> None:
     """A message of a shopper who refused everything is dropped."""
-    assert Dropped(UUID(EVENT_ID), "no_consent") == outcome(track(**changes))
+    found = outcome(track(**changes))
+    assert isinstance(found, Dropped)
+    assert (UUID(EVENT_ID), "no_consent") == (found.event_id, found.reason)
+    assert found.withdrawal is not None
 
 
 def test_one_granted_category_is_no_refusal_and_no_consent() -> None:

@@ -22,6 +22,7 @@ from monitoring.metrics import Metrics
 from tests.contract.campaigning import scheduled, with_shops
 from tests.contract.conftest import StoppedClock
 from tests.contract.consumer import events
+from tests.contract.test_audit_trail import entry
 from tests.contract.test_failed_events import failed
 from tests.story import NOON_MS
 from tests.unit.log_writer_of import writer_of
@@ -72,6 +73,8 @@ CALLS: dict[str, Callable[[Ports], Awaitable[object]]] = {
     "list campaigns": lambda ports: ports.campaigns.listed("r-1"),
     "settle": lambda ports: ports.ledger.settle(1, 1, ASKS, partitions=4),
     "totals": lambda ports: ports.ledger.totals("r-1"),
+    "append to the audit trail": lambda ports: ports.audit.append(entry(NOON_MS)),
+    "read the audit trail": lambda ports: ports.audit.read("r-1", NOON_MS, 10),
     "requested replays": lambda ports: ports.failed.requested(0, events_max=10),
     "replayed": lambda ports: ports.failed.replayed(["0-1-7"]),
     "append events": lambda ports: ports.events.append(events(1)),

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from adapters.clock import SystemClock
 from adapters.secrets import secrets_of
 from adapters.wiring import Ports, production
-from deploy.retailer import key_digest
+from deploy.retailer_keys import key_digest
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
 from domain.records import Record
