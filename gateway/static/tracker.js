@@ -1,21 +1,20 @@
 /**
- * hotbasket tracker: a shopper's actions from the page to the gateway, experiences back. One classic script, nothing to
- * build, fit for a strict Content-Security-Policy. The protocol is docs/tracker-protocol.md.
+ * hotbasket tracker: one classic script, fit for a strict Content-Security-Policy; docs/tracker-protocol.md.
  *
  * @typedef {Object} Options
- * @property {string} endpoint the gateway's address
+ * @property {string} endpoint
  * @property {string} writeKey
- * @property {() => Promise<string>} [getSubscription] a token for the identified shopper, from the retailer's server
- * @property {'granted'|'denied'} [consent] until it is granted nothing is stored or sent
+ * @property {() => Promise<string>} [getSubscription] a token, from the retailer's server
+ * @property {'granted'|'denied'} [consent]
  *
  * @typedef {Object} Experience as in the protocol, with what a widget reports of it:
  * @property {() => void} shown needed only where the listener returned false; reported once
  * @property {() => void} clicked
  * @property {() => void} dismissed takes it off every tab
- * @property {(email: string) => Promise<Response>} claim leaves an address for the reward won; it is kept nowhere here
+ * @property {(email: string) => Promise<Response>} claim leaves an address for the reward won
  *
- * @typedef {{after: string, slots: Object<string, Experience>, done: string[], shown: string[]}} State what tabs share:
- *   position in the stream, what is open, ids that never come back, ids reported shown
+ * @typedef {{after: string, slots: Object<string, Experience>, done: string[], shown: string[]}} State what tabs
+ *   share: position in the stream, what is open, ids that never come back, ids reported shown
  */
 (() => {
   'use strict';
@@ -43,6 +42,7 @@
 
   const refused = () => agreed === 'denied' || navigator.globalPrivacyControl === true;
   const allowed = () => agreed === 'granted' && !refused();
+  const answered = () => allowed() || refused(); // refused: the one event that says so
   const visible = () => document.visibilityState === 'visible';
   const parse = (text) => { try { return JSON.parse(text); } catch { return null; } };
   const byteLength = (text) => new TextEncoder().encode(text).length;
@@ -118,12 +118,15 @@
     return id;
   }
 
+  function enqueue(event) {
+    const consent = refused() ? 'denied' : 'granted';
+    write(space + 'e.' + event.event_id, JSON.stringify({...event, shopper_id: shopper, consent}));
+  }
+
   /** Queues what waited, once it is known whose it is. */
   function release() {
     if (!space || !shopper || !allowed()) return;
-    for (const event of waiting.splice(0)) {
-      write(space + 'e.' + event.event_id, JSON.stringify({...event, shopper_id: shopper, consent: 'granted'}));
-    }
+    waiting.splice(0).forEach(enqueue);
     for (const key of queued().slice(0, -QUEUE_EVENTS)) {
       fail('queue_full', 'not delivered', {event: parse(read(key))});
       erase(key);
@@ -151,7 +154,7 @@
     if (flushing || !space) return;
     flushing = true;
     try {
-      while (allowed() && due() && queued().length) await alone(sendOnce);
+      while (answered() && due() && queued().length) await alone(sendOnce);
     } finally { flushing = false; }
   }
 
@@ -171,7 +174,7 @@
   }
 
   const tab = Math.random();
-  /** Without Web Locks. Two tabs may rarely both win: event ids make that harmless. */
+  /** Without Web Locks two tabs may rarely both win: event ids make that harmless. */
   async function leased(key, work) {
     const now = Date.now();
     const held = parse(read(key));
@@ -197,7 +200,7 @@
   }
 
   async function sendOnce() {
-    const batch = allowed() && due() ? nextBatch() : [];
+    const batch = answered() && due() ? nextBatch() : [];
     if (!batch.length) return;
     const abort = inFlight = new AbortController();
     const timer = setTimeout(() => abort.abort(), ANSWER_MS);
@@ -218,15 +221,15 @@
     clearTimeout(timer);
     inFlight = null;
     lastKept = '';
-    if (allowed()) settle(batch, status, after, body);
-    for (let n = 0; n < 3 && navigator.locks; n++) await navigator.locks.query(); // other tabs catch up
+    if (answered() && read(batch[0].key)) settle(batch, status, after, body);
+    for (let n = 0; n < 3 && navigator.locks; n++) await navigator.locks.query();
   }
 
   /** Unqueues what is final; sets the time for the rest. */
   function settle(batch, status, after, body) {
     const results = body && Array.isArray(body.results) ? body.results : [];
     const refusal = status >= 400 && status < 500 && status !== 408 && status !== 429;
-    const answered = status === 200 && results.length > 0; // a portal's page with status 200 is no answer
+    const answered = status === 200 && results.length > 0; // a portal's page is no answer
     let again = !refusal && !answered;
     batch.forEach(({key, event}, index) => {
       const result = results[index] || {};
@@ -252,7 +255,7 @@
   let beaconed = '';
   /** As the page goes away. No answer comes, so the events stay queued: their ids absorb the repeat. */
   function beacon() {
-    if (!space || !allowed() || !(due() || delay().status === 0)) return;
+    if (!space || !answered() || !(due() || delay().status === 0)) return;
     const batch = nextBatch();
     const last = batch.length ? batch[batch.length - 1].key : '';
     if (!last || last === beaconed || last === lastKept) return;
@@ -274,7 +277,7 @@
 
   function learnClock(gatewayMs) {
     const difference = gatewayMs - Date.now();
-    if (gatewayMs) skew = Math.abs(difference) > 5000 ? difference : 0; // the header counts in seconds
+    if (gatewayMs) skew = Math.abs(difference) > 5000 ? difference : 0;
   }
 
   function remember(list, id) {
@@ -298,7 +301,7 @@
     return ended.length;
   }
 
-  /** Tells listeners what changed between what they know and what the state holds. */
+  /** Tells listeners what changed. */
   function render() {
     expire();
     for (const [slot, {experience_id}] of [...live]) {
@@ -464,12 +467,12 @@
       openedAt = performance.now();
       errors = 0;
       clearTimeout(settling);
-      settling = setTimeout(confirmHeld, 100); // what changed meanwhile comes first
+      settling = setTimeout(confirmHeld, 100);
     };
     source.onerror = ({target}) => {
-      if (target.readyState === EventSource.CONNECTING && !errors++) return; // the browser tries once, as hinted
+      if (target.readyState === EventSource.CONNECTING && !errors++) return; // it tries once
       fail('stream', 'interrupted');
-      reconnect(target.readyState === EventSource.CLOSED); // refused: most likely the token
+      reconnect(target.readyState === EventSource.CLOSED); // most likely the token
     };
     source.addEventListener('experience', (message) => arrive(message, put));
     source.addEventListener('withdrawn', (message) => arrive(message, withdraw));
@@ -503,7 +506,7 @@
     const current = state.slots[slot];
     if (state.done.includes(id) || (current && current.experience_id === id)) return;
     const ahead = Date.parse(experience.decided_at) - Date.now();
-    if (ahead > skew) skew = ahead; // it was decided in the past, so this clock is behind
+    if (ahead > skew) skew = ahead; // this clock is behind
     if (current) remove(slot);
     state.slots[slot] = experience;
   }
@@ -535,7 +538,7 @@
     if (channel) channel.postMessage({reset: true});
     leave();
   }
-  /** @param {string} shopperId the retailer's stable id; another than before is another shopper */
+  /** @param {string} shopperId the retailer's stable id */
   function identify(shopperId) {
     if (!shopperId || String(shopperId) === shopper) return;
     if (shopper) reset();
@@ -545,57 +548,38 @@
     openStream();
   }
 
+  let parting; // consent was taken back, and nobody was told yet
+  function part() {
+    if (!parting || !shopper) return;
+    parting = 0;
+    enqueue({event_id: newId(), type: 'PageViewed', occurred_at: new Date().toISOString(), page: {kind: 'other'}});
+    flush();
+  }
+
   /** @type {BroadcastChannel|null} */ let agreements = null;
   /** @param {'granted'|'denied'} answer holds in every open tab */
   function consent(answer) {
     if (agreements) agreements.postMessage(answer);
     agree(answer, true);
   }
-  /** @param {boolean} [first] this tab was told first: it tells the gateway */
   function agree(answer, first) {
     const before = agreed;
     agreed = answer === undefined ? agreed : answer === 'granted' ? 'granted' : 'denied';
     if (refused()) {
       stop();
       waiting = [];
-      if (inFlight) inFlight.abort();
       if (!space) return;
-      const kept = keys(space).filter((key) => key !== farewell());
-      kept.forEach(erase);
-      parting = parting || Boolean(first && (before === 'granted' || kept.length));
+      const old = keys(space).filter((key) => key !== space + 'b' && !read(key).includes('"consent":"denied"'));
+      if (inFlight && old.length) inFlight.abort();
+      old.forEach(erase);
+      parting = parting || first && (before === 'granted' || old.length);
       part();
       return;
     }
-    if (allowed()) { parting = false; if (space) erase(farewell()); }
+    parting = 0;
     release();
     openStream();
     flush();
-  }
-
-  // ---- consent taken back: one event says so, and is all that is kept until it is delivered
-
-  /** Consent ended, and nobody was told yet. */ let parting = false;
-  const farewell = () => space + 'd';
-  function part() {
-    if (!parting || !shopper) return;
-    parting = false;
-    const event = {event_id: newId(), type: 'PageViewed', occurred_at: new Date().toISOString(), page: {kind: 'other'}};
-    write(farewell(), JSON.stringify({...event, shopper_id: shopper, consent: 'denied'}));
-    sayFarewell();
-  }
-  let saying = false;
-  async function sayFarewell(attempt = 0) {
-    const event = read(farewell());
-    if (!event || allowed() || saying) return;
-    saying = true;
-    let status = 0;
-    try {
-      const how = {method: 'POST', body: `{"events":[${event}]}`, keepalive: true, credentials: 'omit'};
-      status = (await fetch(url('events'), how)).status;
-    } catch { /* offline */ }
-    saying = false;
-    if (status === 200 || (status >= 400 && status < 500 && status !== 408 && status !== 429)) erase(farewell());
-    else setTimeout(sayFarewell, backoff(attempt), attempt + 1);
   }
 
   // ---- the page's life
@@ -655,7 +639,6 @@
     }
     watchPage();
     agree(given.consent, true);
-    sayFarewell(); // of a page before that could not deliver it
     online(); // a page that went away may have taken its request for a failed one
   }
 

@@ -205,7 +205,7 @@ def campaigns_are_never_renewed(patch: pytest.MonkeyPatch) -> None:
 
 PLANTED: Final[Mapping[Plant, int | None]] = {
     purses_forget_the_tail: 14,
-    purses_count_twice: 44,
+    purses_count_twice: 292,
     commits_go_past_leases: 42,
     owners_do_not_say_what_they_took_over: 933,
     returns_are_told_before_they_are_said: 1,

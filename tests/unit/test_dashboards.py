@@ -26,8 +26,10 @@ BUILT: dict[str, Json] = {name: json.loads(text) for name, text in build(Options
 COLUMNS = 24
 UNITS = {unit for name, unit in vars(units).items() if name[0] != "_" and isinstance(unit, str)}
 MATCHERS = ('job=~"$job"', 'instance=~"$instance"')
-NOT_OF_EVENTS = frozenset({"too_many_streams", "store_unavailable", "not_ready", "vault_unavailable"})
-"""Errors of the server's side that keep no event from being acknowledged: of streams, lookups, probes and claims."""
+NOT_OF_EVENTS = frozenset(
+    {"too_many_streams", "store_unavailable", "not_ready", "vault_unavailable", "audit_unavailable"}
+)
+"""Errors of the server's side that keep no event from being acknowledged: of streams, lookups, probes, claims, audits."""
 COUNTED_AS_ERRORS = frozenset({"internal"})
 """Not among the refusals: the gateway counts it as an error of a request."""
 
