@@ -29,7 +29,7 @@ MATCHERS = ('job=~"$job"', 'instance=~"$instance"')
 NOT_OF_EVENTS = frozenset(
     {"too_many_streams", "store_unavailable", "not_ready", "vault_unavailable", "audit_unavailable"}
 )
-"""Errors of the server's side that keep no event from being acknowledged: of streams, lookups, probes, claims, audits."""
+"""Errors of the server's side that keep no event from being acknowledged: streams, lookups, probes, claims, trail."""
 COUNTED_AS_ERRORS = frozenset({"internal"})
 """Not among the refusals: the gateway counts it as an error of a request."""
 
