@@ -134,18 +134,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         site.shop.stop()
 
 
-def visited(browser: Browser, site: Site, shopper: str, product: str) -> Page:
-    """A shopper's page with a product in the basket, and the game that this brings."""
+def visited(browser: Browser, site: Site, shopper: str, product: str, brings: str) -> Page:
+    """A shopper's page with a product in the basket, and what this brings."""
     page = browser.new_context(reduced_motion="reduce").new_page()
     page.goto(f"{site.shop.url}/shop.html?consent=granted&shopper={shopper}&stream=1&widgets=en")
     page.evaluate(ADDED, product)
-    expect(page.locator(".hotbasket-play")).to_be_visible(timeout=WITHIN_MS)
+    expect(page.locator(brings)).to_be_visible(timeout=WITHIN_MS)
     return page
 
 
 def test_a_play_is_drawn_by_the_server(browser: Browser, site: Site) -> None:
     """Tab and Enter play, the prize that the campaign gives for sure comes back, and another page shows it as won."""
-    page = visited(browser, site, "c-1", "pasta")
+    page = visited(browser, site, "c-1", "pasta", ".hotbasket-play")
     press_until_focused(page, page.get_by_role("button", name="Spin the wheel"))
     page.keyboard.press("Enter")
     won = "You win: €2.00 off"
@@ -159,7 +159,8 @@ def test_a_play_is_drawn_by_the_server(browser: Browser, site: Site) -> None:
 
 def test_the_winner_of_a_basket_leaves_an_address(browser: Browser, site: Site) -> None:
     """A verified order wins its price, the page asks for an address, the vault has it, and a second one is refused."""
-    page = visited(browser, site, "c-2", "wine")
+    page = visited(browser, site, "c-2", "wine", ".hotbasket-order")
+    expect(page.locator(".hotbasket-play")).to_have_count(0)
     site.order("c-2", "wine")
     status = page.get_by_role("status")
     expect(status).to_have_text("You win: the price of your basket, €2.50", timeout=WITHIN_MS)

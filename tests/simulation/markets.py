@@ -17,7 +17,7 @@ from domain.terms import promise_minor
 from tests.simulation.budgets import OLD_MAX_S, Version
 from tests.simulation.control import CONTROL
 
-_NOT_ASKED = ("unknown", "not_open", "other_kind", "budget")
+_NOT_ASKED = ("unknown", "not_open", "other_kind", "late", "budget")
 """Reasons that say nothing of what was left, or all."""
 
 

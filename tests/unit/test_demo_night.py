@@ -198,20 +198,25 @@ time.sleep(600)
     )
     assert night.start()
     await until(pids.exists)
+    born = {pid: lives_since(pid) for pid in pids.read_text().split()}
+    assert None not in born.values()
     await night.close()
     assert "the night was stopped with the demo" == night.seen.error
-    for pid in pids.read_text().split():
-        await until(lambda pid=pid: not is_alive(int(pid)))  # type: ignore[misc]
+    for pid, since in born.items():
+        await until(lambda pid=pid, since=since: since != lives_since(pid))  # type: ignore[misc]
     await night.close()
 
 
-def is_alive(pid: int) -> bool:
-    """Tells whether a process runs; one that ended and was not collected does not."""
+def lives_since(pid: str) -> str | None:
+    """Gives when a process was started, in ticks; None where there is none, or one that ended and was not collected.
+
+    With a number that another process has by now, the moment is another.
+    """
     try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return status != "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] == "Z" else fields[19]
 
 
 def test_the_command_is_this_interpreters_own() -> None:
