@@ -331,7 +331,7 @@ def answers_before_the_append(patch: pytest.MonkeyPatch) -> None:
 
 PLANTED: Final[Mapping[Plant, int | None]] = {
     stale_timers_are_forgotten: 323,
-    gateway_ignores_tokens: None,
+    gateway_ignores_tokens: 432,
     gateway_does_not_wait_for_progress: None,
     gateway_takes_repeats: 53,
     resume_forgets_the_position: 0,
