@@ -21,7 +21,7 @@ from batch.econometrics.tension import best_tensions
 from batch.journeys import basket_total
 from batch.journeys.gardener import default_tree, grow
 from batch.journeys.habits import Bought, habits_of
-from batch.journeys.plan import NO_CATEGORY, Campaigns, Ranked, ShopperPlan, ShopPlan, Tension
+from batch.journeys.plan import NO_CAMPAIGNS, NO_CATEGORY, Campaigns, Ranked, ShopperPlan, ShopPlan, Tension
 from batch.samples import Items, day_number, flat
 from domain.ports.tree_store import DEFAULT
 from domain.tree import TreeJson, encode
@@ -48,7 +48,7 @@ class Learned(Struct, frozen=True, kw_only=True):
     shop: bytes
     rules: bytes
     total: bytes | None
-    campaigns: Campaigns = Campaigns()
+    campaigns: Campaigns = NO_CAMPAIGNS
 
 
 class Shopper(NamedTuple):

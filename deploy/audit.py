@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adapters.clock import SystemClock
 from adapters.wiring import Ports
 from deploy.options import Json, RetailerName, Where, document, say, tell
 from deploy.stores import chosen, in_stores
@@ -42,7 +42,7 @@ def audit(
 
     Example: hotbasket audit --retailer "Fresh & Co" --since 2026-11-01 --json
     """
-    since_ms = round(time.time() * 1_000) - _DAY_MS if since is None else read_since(since)
+    since_ms = SystemClock().now_ms() - _DAY_MS if since is None else read_since(since)
     if since_ms is None:
         raise typer.BadParameter(
             f"{since!r} is no date like 2026-11-01 and no moment with its zone like 2026-11-01T08:00:00Z"

@@ -111,12 +111,13 @@ class Arbiter:
         outranked: list[tuple[str, Iterator[Candidate]]] = []
         facts, against = self._facts, self.against
         while turns:
-            _, slot, candidate, line = heappop(turns)
+            _, slot, first, line = heappop(turns)
             # In here, and not in methods: hundreds of campaigns may have to be asked for one that wins.
-            for bid, offer in chain((candidate,), line):
-                if turns and (_rank_of((bid, offer)), slot) > turns[0][:2]:
-                    heappush(turns, (_rank_of((bid, offer)), slot, (bid, offer), line))
+            for candidate in chain((first,), line):
+                if turns and (_rank_of(candidate), slot) > turns[0][:2]:
+                    heappush(turns, (_rank_of(candidate), slot, candidate, line))
                     break
+                bid, offer = candidate
                 judged: Won | Reason | None
                 if offer is None:
                     judged = self._plain(bid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -14,6 +13,7 @@ from domain.ports.audit_trail import AuditTrail
 from gateway.access import Doorkeeper
 from gateway.answers import Headers, Refusal, answer_json
 from gateway.body import RequestHeaders
+from gateway.fields import read_parameters
 
 PATH: Final = "/v1/audit"
 ENTRIES_MAX: Final = 1_000
@@ -58,15 +58,9 @@ def _asked(scope: Scope) -> tuple[int, int]:
     Raises:
         Refusal: 400.
     """
-    given: dict[str, str] = {}
-    for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        if name not in ("since", "limit") or name in given:
-            what = "stands twice" if name in given else "is none: there are since and limit"
-            raise Refusal("invalid_parameter", f"this parameter {what}", f"?{name[:64]}")
-        given[name] = value
+    given = read_parameters(scope, ("since", "limit"))
     if "since" not in given:
         raise Refusal("invalid_parameter", "since when? a date, or RFC 3339 with zone", "?since")
-    # A plus sign in an address that was not encoded arrives as a space.
     since_ms = read_since(given["since"].replace(" ", "+"))
     if since_ms is None:
         detail = "expected a date like 2026-11-01, or a moment with its zone like 2026-11-01T08:00:00Z"

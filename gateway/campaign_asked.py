@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import Scope
 
 from domain.campaign_view import read_now
 from gateway.answers import Refusal
+from gateway.fields import read_parameters
 
 PATH: Final = "/v1/campaigns"
 _PARTS_BEFORE: Final = PATH.count("/")
@@ -52,13 +53,7 @@ def read_query(scope: Scope, now_ms: int, *, writes: bool) -> Asked:
     Raises:
         Refusal: 400.
     """
-    known = ("now", "dry_run") if writes else ("now",)
-    given: dict[str, str] = {}
-    for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        if name not in known or name in given:
-            what = "stands twice" if name in given else f"is none: there are {' and '.join(known)}"
-            raise Refusal("invalid_parameter", f"this parameter {what}", f"?{name[:64]}")
-        given[name] = value
+    given = read_parameters(scope, ("now", "dry_run") if writes else ("now",))
     dry_run = given.get("dry_run", "false")
     if dry_run not in ("true", "false"):
         raise Refusal("invalid_parameter", "expected true or false", "?dry_run")
@@ -67,7 +62,6 @@ def read_query(scope: Scope, now_ms: int, *, writes: bool) -> Asked:
         return Asked(now_ms, is_dry)
     if writes and not is_dry:
         raise Refusal("invalid_parameter", "what is written is written now: this goes with dry_run=true", "?now")
-    # A plus sign in an address that was not encoded arrives as a space.
     asked_ms = read_now(given["now"].replace(" ", "+"))
     if asked_ms is None:
         detail = "expected a moment from 2000 to 2099 with its zone, like 2026-11-27T08:00:00Z"

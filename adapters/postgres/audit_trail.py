@@ -5,12 +5,12 @@ One connection is kept: a retailer's server may look shoppers up all day, and ea
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import LiteralString
 
 from adapters.audit_rows import entry_of, row_of
-from adapters.postgres.database import Database, Session
+from adapters.postgres.database import Database
+from adapters.postgres.kept_session import KeptSession
 from domain.errors import PortError
 from domain.ports.audit_trail import AuditEntry
 
@@ -29,20 +29,18 @@ class PostgresAuditTrail:
     def __init__(self, database: Database) -> None:
         """Takes the database; nothing is connected before it is asked for."""
         self._database = database
-        self._turn = asyncio.Lock()
-        self._kept: Session | None = None
+        self._kept = KeptSession(database)
 
     async def append(self, entry: AuditEntry) -> None:
         """Writes the entry; on a kept connection that broke meanwhile, once more on a new one."""
-        async with self._turn:
-            kept = self._kept
-            try:
-                await self._append(entry)
-            except PortError as error:
-                if kept is None or not error.retriable:
-                    raise
-                # Idle connections are cut by servers and what stands between: that is no reason to refuse anybody.
-                await self._append(entry)
+        was_open = self._kept.is_open
+        try:
+            await self._append(entry)
+        except PortError as error:
+            if not (was_open and error.retriable):
+                raise
+            # Idle connections are cut by servers and what stands between: that is no reason to refuse anybody.
+            await self._append(entry)
 
     async def read(self, retailer_id: str, since_ms: int, limit: int) -> Sequence[AuditEntry]:
         """Reads by retailer and time, on a connection of its own: those who append need not wait."""
@@ -52,18 +50,8 @@ class PostgresAuditTrail:
 
     async def close(self) -> None:
         """Closes the connection, under a call in flight too; may be repeated."""
-        if self._kept is not None:
-            self._kept.cut()
-        async with self._turn:
-            if self._kept is not None:
-                await self._kept.close()
-                self._kept = None
+        await self._kept.close()
 
     async def _append(self, entry: AuditEntry) -> None:
-        session = self._kept = self._kept or await self._database.open()
-        try:
+        async with self._kept.turn() as session:
             await session.rows(_APPEND, row_of(entry))
-        except BaseException:
-            self._kept = None
-            await session.close()
-            raise

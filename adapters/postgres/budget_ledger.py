@@ -5,13 +5,12 @@ It raises no version: what it writes, nobody looks at but itself. One connection
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
 from adapters.ledger_rows import account_of, part_numbers, total_of
 from adapters.postgres.database import Database, Session
+from adapters.postgres.kept_session import KeptSession
 from domain.leasing import ASKS_AT_ONCE, Settled, answers, settled_all
 from domain.ports.budget_ledger import Answer, Ask, Total
 from domain.ports.clock import Clock
@@ -39,15 +38,14 @@ class PostgresBudgetLedger:
         """Takes the database, and the clock by which campaigns end; nothing is connected before it is asked for."""
         self._database = database
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._kept: Session | None = None
+        self._kept = KeptSession(database)
 
     async def settle(self, partition: int, token: int, asks: Sequence[Ask], *, partitions: int) -> Sequence[Answer]:
         """Settles some hundred asks a transaction."""
         given: list[Answer] = []
         for first in range(0, len(asks), ASKS_AT_ONCE):
             some = asks[first : first + ASKS_AT_ONCE]
-            async with self._session() as session, session.transaction():
+            async with self._kept.turn() as session, session.transaction():
                 given += await self._settle(session, partition, token, some, partitions)
         return given
 
@@ -68,23 +66,7 @@ class PostgresBudgetLedger:
 
     async def close(self) -> None:
         """Closes the connection, under a call in flight too; may be repeated."""
-        if self._kept is not None:
-            self._kept.cut()
-        async with self._turn:
-            if self._kept is not None:
-                await self._kept.close()
-                self._kept = None
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Session]:
-        async with self._turn:
-            session = self._kept = self._kept or await self._database.open()
-            try:
-                yield session
-            except BaseException:
-                self._kept = None
-                await session.close()
-                raise
+        await self._kept.close()
 
     async def _settle(
         self, session: Session, partition: int, token: int, asks: Sequence[Ask], partitions: int

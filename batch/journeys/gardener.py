@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from batch.journeys.pages import Page, asking_for
-from batch.journeys.plan import Campaigns, ShopperPlan, ShopPlan, Tension
+from batch.journeys.plan import NO_CAMPAIGNS, Campaigns, ShopperPlan, ShopPlan, Tension
 from batch.journeys.proposals import tensions
 from batch.journeys.shelf import Shelf
 from batch.journeys.stages import Stage, stages_of
@@ -66,12 +66,10 @@ def default_tree(
     shop: ShopPlan,
     tension: Tension | None = None,
     generosities: Mapping[str, float] | None = None,
-    campaigns: Campaigns | None = None,
+    campaigns: Campaigns = NO_CAMPAIGNS,
 ) -> TreeJson:
     """Gives the tree of strangers: what is popular here, what goes with it, and the store's own threshold."""
-    plan = ShopperPlan(
-        shopper=DEFAULT, tension=tension, generosities=generosities or {}, campaigns=campaigns or Campaigns()
-    )
+    plan = ShopperPlan(shopper=DEFAULT, tension=tension, generosities=generosities or {}, campaigns=campaigns)
     return grow(plan, shop)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from batch.journeys.odds import personal_bias
+from batch.journeys.plan import NO_CAMPAIGNS, Campaigns
 from batch.journeys.proposals import any_game, any_recommendation, promotions, recommendation
 from batch.journeys.shelf import Shelf
 from domain.conditions import AllOf, AnyCondition, AnyOf
@@ -49,14 +50,9 @@ def usual(shelf: Shelf, stage: int) -> Page | None:
     rest = KEPT + (SHOWN - KEPT) * stage
     products = (*shelf.order[:KEPT], *shelf.order[rest : rest + SHOWN - KEPT])
     campaigns = shelf.plan.campaigns
-    offer = _campaign_offer(shelf) if stage == 0 else None
-    page = _page("top", products, _favourite(shelf), None, offer)
-    if page is None or stage > 1:
-        return page
-    if stage == 1:
-        return page._replace(shown=(*page.shown, *any_game(products, campaigns)))
-    shown: list[AnyShown] = list(any_recommendation(recommendation(products, _favourite(shelf)), campaigns))
-    return page._replace(shown=(*shown, *(() if offer is None else promotions(offer, campaigns))))
+    if stage == 0:
+        return _page("top", products, _favourite(shelf), None, _campaign_offers(shelf), campaigns)
+    return _page("top", products, _favourite(shelf), None, any_game(products, campaigns) if stage == 1 else ())
 
 
 def stripe(shelf: Shelf, number: int) -> Page | None:
@@ -87,9 +83,8 @@ def asked(shelf: Shelf, rank: int) -> Page | None:
     category = shelf.categories[rank]
     products = shelf.of_category(category)[:SHOWN]
     trigger = asking_for(shelf, (category,))
-    page = _page(
-        f"ask{rank}", products, _reason(shelf, shelf.shop.texts.usual, category), trigger, shelf.offered(category)
-    )
+    reason = _reason(shelf, shelf.shop.texts.usual, category)
+    page = _page(f"ask{rank}", products, reason, trigger, _offers(shelf, category))
     return None if page is None else page._replace(asked=category)
 
 
@@ -106,7 +101,7 @@ def timely(shelf: Shelf, rank: int) -> Page | None:
     follows = Score(bias=bias, weights=model.weights, at_least=EXPECTED)
     trigger = AllOf(of=(InBasket(category_ids=(category,), at_least=0, at_most=0), follows))
     reason = _reason(shelf, shelf.shop.texts.expected, category)
-    return _page(f"deal{rank}", (*own, *others), reason, trigger, shelf.offered(category))
+    return _page(f"deal{rank}", (*own, *others), reason, trigger, _offers(shelf, category))
 
 
 def asking_for(shelf: Shelf, categories: Sequence[str]) -> AnyCondition:
@@ -123,23 +118,40 @@ def _page(
     products: Sequence[str],
     reason: str,
     trigger: AnyCondition | None,
-    offer: PersonalisedPromotion | None = None,
+    beside: Sequence[AnyShown] = (),
+    campaigns: Campaigns = NO_CAMPAIGNS,
 ) -> Page | None:
-    """Gives a page that shows nothing of the basket; None where it would show nothing at all."""
+    """Gives a page that shows nothing of the basket; None where it would show nothing at all.
+
+    Args:
+        name: within its stage.
+        products: recommended, best first.
+        reason: of the first.
+        trigger: what else it waits for.
+        beside: what it shows in other slots.
+        campaigns: that may recommend something else in the same place.
+    """
     if not products:
         return None
-    main = recommendation(products, reason)
     everything = tuple(products)
-    if offer is not None:
-        everything += tuple(str(product) for product in offer.content.products if product not in products)
+    for offer in beside:
+        if isinstance(offer, PersonalisedPromotion):
+            everything += tuple(str(product) for product in offer.content.products if product not in everything)
     absent = InBasket(product_ids=everything, at_least=0, at_most=0)
     when: AnyCondition = absent if trigger is None else AllOf(of=(trigger, absent))
-    return Page(name, when, everything, (main,) if offer is None else (main, offer))
+    recommended = any_recommendation(recommendation(products, reason), campaigns)
+    return Page(name, when, everything, (*recommended, *beside))
 
 
-def _campaign_offer(shelf: Shelf) -> PersonalisedPromotion | None:
-    offers = map(shelf.of_campaign, shelf.plan.campaigns.promotions)
-    return next((offer for offer in offers if offer is not None), None)
+def _offers(shelf: Shelf, category: str) -> tuple[PersonalisedPromotion, ...]:
+    offer = shelf.offered(category)
+    return () if offer is None else (offer,)
+
+
+def _campaign_offers(shelf: Shelf) -> tuple[PersonalisedPromotion, ...]:
+    campaigns = shelf.plan.campaigns
+    offers = map(shelf.of_campaign, campaigns.promotions)
+    return next((promotions(offer, campaigns) for offer in offers if offer is not None), ())
 
 
 def _favourite(shelf: Shelf) -> str:

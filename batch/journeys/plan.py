@@ -73,6 +73,9 @@ class Campaigns(Struct, frozen=True, kw_only=True):
     kinds: frozenset[Kind] = frozenset()
 
 
+NO_CAMPAIGNS = Campaigns()
+
+
 class ShopperPlan(Struct, frozen=True, kw_only=True):
     """What is known of one shopper on the evening of growth.
 
@@ -96,7 +99,7 @@ class ShopperPlan(Struct, frozen=True, kw_only=True):
     total_sigma: float | None = None
     tension: Tension | None = None
     generosities: Mapping[str, float] = {}
-    campaigns: Campaigns = Campaigns()
+    campaigns: Campaigns = NO_CAMPAIGNS
 
 
 class Texts(Struct, frozen=True, kw_only=True):

@@ -107,8 +107,13 @@ def _of_starting(figures: dict[str, Any]) -> list[Target]:
 
 
 def _of_campaigns(figures: dict[str, Any]) -> list[Target]:
-    slowest_us = figures["decision_us"]["the tenth wins"]["p50"]
-    return [(f"one decision over {figures['live']} campaigns", "≤ 100 µs", f"{slowest_us:.0f} µs", slowest_us <= 100)]
+    decisions, what = figures["decision_us"], f"one decision over {figures['live']} campaigns"
+    early_us = decisions["the tenth wins"]["p50"]
+    slowest_us = max(one["p50"] for one in decisions.values())
+    return [
+        (f"{what}, one of the first ten wins", "≤ 100 µs", f"{early_us:.0f} µs", early_us <= 100),
+        (f"{what}, the slowest of five situations", "≤ 100 µs", f"{slowest_us:.0f} µs", slowest_us <= 100),
+    ]
 
 
 _TARGETS: Mapping[str, Callable[[Any], list[Target]]] = {

@@ -1,0 +1,49 @@
+"""One connection that is kept for whoever writes all day, one user at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from adapters.postgres.database import Database, Session
+
+
+class KeptSession:
+    """A connection, opened when it is first asked for, and again after an error: any leaves it unusable."""
+
+    def __init__(self, database: Database) -> None:
+        """Takes the database; nothing is connected before it is asked for."""
+        self._database = database
+        self._turn = asyncio.Lock()
+        self._kept: Session | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection already, which may have broken since it was last used."""
+        return self._kept is not None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Session]:
+        """Gives the connection for a block, while others wait.
+
+        Raises:
+            CannotConnect: there is none.
+        """
+        async with self._turn:
+            session = self._kept = self._kept or await self._database.open()
+            try:
+                yield session
+            except BaseException:
+                self._kept = None
+                await session.close()
+                raise
+
+    async def close(self) -> None:
+        """Closes the connection, under a call in flight too; may be repeated."""
+        if self._kept is not None:
+            self._kept.cut()
+        async with self._turn:
+            if self._kept is not None:
+                await self._kept.close()
+                self._kept = None
