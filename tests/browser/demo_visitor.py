@@ -57,13 +57,16 @@ class Visitor:
         self.page.goto(self._running.url + path)
         self.page.wait_for_selector("body[data-ready]")
 
-    def add(self, product_id: str) -> None:
-        """Puts one more of a product of this page into the basket, by keyboard.
+    def press(self, selector: str) -> None:
+        """Activates a button or link by keyboard.
 
-        What comes into a slot above the shelf moves the shelf, and a button that is moved while it is pressed is not
-        clicked.
+        What comes into a slot above moves it, and what is moved while a pointer is down on it is not clicked.
         """
-        self.page.press(f"article[data-product={product_id}] .step.more", "Enter")
+        self.page.press(selector, "Enter")
+
+    def add(self, product_id: str) -> None:
+        """Puts one more of a product of this page into the basket."""
+        self.press(f"article[data-product={product_id}] .step.more")
 
     def slot(self, name: str) -> Locator:
         """What stands in a slot of the page."""
