@@ -11,7 +11,6 @@ from typing import LiteralString
 from adapters.audit_rows import entry_of, row_of
 from adapters.postgres.database import Database
 from adapters.postgres.kept_session import KeptSession
-from domain.errors import PortError
 from domain.ports.audit_trail import AuditEntry
 
 _APPEND: LiteralString = (
@@ -33,14 +32,7 @@ class PostgresAuditTrail:
 
     async def append(self, entry: AuditEntry) -> None:
         """Writes the entry; on a kept connection that broke meanwhile, once more on a new one."""
-        was_open = self._kept.is_open
-        try:
-            await self._append(entry)
-        except PortError as error:
-            if not (was_open and error.retriable):
-                raise
-            # Idle connections are cut by servers and what stands between: that is no reason to refuse anybody.
-            await self._append(entry)
+        await self._kept.once_more(lambda session: session.rows(_APPEND, row_of(entry)))
 
     async def read(self, retailer_id: str, since_ms: int, limit: int) -> Sequence[AuditEntry]:
         """Reads by retailer and time, on a connection of its own: those who append need not wait."""
@@ -51,7 +43,3 @@ class PostgresAuditTrail:
     async def close(self) -> None:
         """Closes the connection, under a call in flight too; may be repeated."""
         await self._kept.close()
-
-    async def _append(self, entry: AuditEntry) -> None:
-        async with self._kept.turn() as session:
-            await session.rows(_APPEND, row_of(entry))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from adapters.postgres.database import Database, Session
+from domain.errors import PortError
+
+T = TypeVar("T")
 
 
 class KeptSession:
@@ -38,6 +42,23 @@ class KeptSession:
                 self._kept = None
                 await session.close()
                 raise
+
+    async def once_more(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        """Runs one statement; on a connection that broke since it was last used, once more on a new one.
+
+        Raises:
+            PortError: the server or the way to it failed.
+        """
+        was_open = self.is_open
+        try:
+            async with self.turn() as session:
+                return await work(session)
+        except PortError as error:
+            if not (was_open and error.retriable):
+                raise
+        # Idle connections are cut by servers and what stands between: that is no reason to refuse anybody.
+        async with self.turn() as session:
+            return await work(session)
 
     async def close(self) -> None:
         """Closes the connection, under a call in flight too; may be repeated."""
