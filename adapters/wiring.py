@@ -22,8 +22,10 @@ from adapters.sqlite.event_log import SqliteEventLog
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.sqlite.experience_log import SqliteExperienceLog
 from adapters.sqlite.failed_events import SqliteFailedEvents
+from adapters.sqlite.gateway_words import SqliteGatewayWords
 from adapters.sqlite.inspection import Report, inspect
 from adapters.sqlite.log_writer import LogWriter
+from adapters.sqlite.privacy_requests import SqlitePrivacyRequests
 from adapters.sqlite.retailers import SqliteRetailers
 from adapters.sqlite.retention import Retention
 from adapters.sqlite.snapshot_store import SqliteSnapshotStore
@@ -39,6 +41,7 @@ from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
 from domain.ports.experience_log import ExperienceLog
 from domain.ports.failed_events import FailedEvents
+from domain.ports.privacy_requests import GatewayWords, PrivacyRequests
 from domain.ports.retailers import Retailers
 from domain.ports.snapshot_store import SnapshotStore
 from domain.ports.tree_releases import TreeReleases
@@ -65,6 +68,8 @@ class Ports(NamedTuple):
     campaigns: Campaigns
     ledger: BudgetLedger
     audit: AuditTrail
+    privacy: PrivacyRequests
+    words: GatewayWords
     secrets: Secrets
     expire: Callable[[], Awaitable[int]]
     close: Callable[[], Awaitable[None]]
@@ -131,6 +136,8 @@ def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Cloc
         campaigns=SqliteCampaigns(files.control),
         ledger=SqliteBudgetLedger(files.control, clock),
         audit=SqliteAuditTrail(files.control),
+        privacy=SqlitePrivacyRequests(files.control),
+        words=SqliteGatewayWords(files.control),
         secrets=secrets,
         expire=retention.expire,
         close=close,
@@ -192,6 +199,8 @@ async def production(
             campaigns=control.campaigns,
             ledger=control.ledger,
             audit=control.audit,
+            privacy=control.privacy,
+            words=control.words,
             secrets=secrets,
             expire=_nothing_to_expire,
             close=opened.pop_all().aclose,

@@ -169,6 +169,11 @@ class Session:
             timer.cancel()
 
 
+def in_postgres(query: LiteralString) -> LiteralString:
+    """Gives a statement that SQLite is asked in the same words, where a parameter is written `?`."""
+    return query.replace("?", "%s")
+
+
 class Database:
     """How to reach one database; nothing is connected before it is asked for."""
 

@@ -10,8 +10,10 @@ from adapters.postgres.budget_ledger import PostgresBudgetLedger
 from adapters.postgres.campaigns import PostgresCampaigns
 from adapters.postgres.control_cache import ControlCache
 from adapters.postgres.database import Database
+from adapters.postgres.gateway_words import PostgresGatewayWords
 from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.migrations import schema_fault, schema_version
+from adapters.postgres.privacy_requests import PostgresPrivacyRequests
 from adapters.postgres.replay_requests import PostgresReplayRequests
 from adapters.postgres.retailers import PostgresRetailers
 from adapters.settings import Settings
@@ -31,6 +33,8 @@ class PostgresControl(NamedTuple):
     campaigns: PostgresCampaigns
     ledger: PostgresBudgetLedger
     audit: PostgresAuditTrail
+    privacy: PostgresPrivacyRequests
+    words: PostgresGatewayWords
     generations: PostgresGenerations
     requests: PostgresReplayRequests
     close: Callable[[], Awaitable[None]]
@@ -56,18 +60,21 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
     # In this order they are loaded: a row that can't be read never keeps the smaller ones from being seen.
     generations = PostgresGenerations(cache)
     requests = PostgresReplayRequests(cache)
+    privacy = PostgresPrivacyRequests(cache)
     retailers = PostgresRetailers(cache)
     campaigns = PostgresCampaigns(cache)
     ledger = PostgresBudgetLedger(database, clock)
     audit = PostgresAuditTrail(database)
+    words = PostgresGatewayWords(database)
     await _start(database, cache)
 
     async def close() -> None:
+        await words.close()
         await audit.close()
         await ledger.close()
         await cache.close()
 
-    return PostgresControl(retailers, campaigns, ledger, audit, generations, requests, close)
+    return PostgresControl(retailers, campaigns, ledger, audit, privacy, words, generations, requests, close)
 
 
 async def open_generations(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresReleases:

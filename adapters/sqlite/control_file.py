@@ -1,4 +1,4 @@
-"""The control file: retailers, keys, catalogues, trees, requests, campaigns, leases, audit; commands write it as well.
+"""The control file: retailers, keys, catalogues, trees, campaigns, leases, audit, requests; commands write it.
 
 A running process learns of a change through `PRAGMA data_version`, looked at no more often than once a millisecond,
 since every request asks.
@@ -79,8 +79,29 @@ _AUDIT = (
         BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
 )
 
+_PRIVACY = (
+    "INSERT INTO versions VALUES ('suppressed', 1)",
+    # `list_version` is of the list that came with the request: the list is what requests made, in this order. The
+    # fingerprint is of its shoppers.
+    """CREATE TABLE privacy_requests (
+        request_id TEXT PRIMARY KEY, retailer_id TEXT NOT NULL, kind TEXT NOT NULL, opened_at_ms INTEGER NOT NULL,
+        due_at_ms INTEGER NOT NULL, shoppers INTEGER NOT NULL, list_version INTEGER NOT NULL UNIQUE,
+        stage TEXT NOT NULL, stage_at_ms INTEGER NOT NULL, fingerprint TEXT NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX privacy_requests_pending ON privacy_requests (list_version) WHERE stage <> 'done'",
+    """CREATE INDEX privacy_requests_alike ON privacy_requests (retailer_id, kind, fingerprint)
+        WHERE stage <> 'done'""",
+    """CREATE TABLE privacy_subjects (
+        request_id TEXT NOT NULL, digest TEXT NOT NULL, sealed BLOB NOT NULL,
+        PRIMARY KEY (request_id, digest)) WITHOUT ROWID""",
+    # The newest list, whole.
+    """CREATE TABLE suppressed (
+        retailer_id TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (retailer_id, digest)) WITHOUT ROWID""",
+    """CREATE TABLE gateway_words (
+        gateway_id TEXT PRIMARY KEY, version INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID""",
+)
+
 SCHEMA = Schema(
-    version=4,
+    version=5,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -97,7 +118,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
-    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT),
+    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY),
 )
 
 

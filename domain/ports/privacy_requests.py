@@ -58,7 +58,7 @@ class Suppressed(NamedTuple):
     """The shoppers of whom nothing is taken, at one moment, immutable.
 
     Attributes:
-        version: grows with every change.
+        version: grows with every request that is opened.
         digests: by retailer id; retailers without any are absent.
     """
 
@@ -95,16 +95,17 @@ class PrivacyRequests(Protocol):
         """Makes a request durable and changes the list with it, in one step; gives it as it stands.
 
         Suppressing adds its shoppers to the list, the opposite takes them off it. A request whose id is there already
-        changes nothing, however far it is, and is given as it stands. Without that, one that is not done, of the same
-        kind and about the same shoppers, is given in its place.
+        changes nothing, however far it is, and is given as it stands. Without that, one of the retailer that is not
+        done, of the same kind and about the same shoppers, is given in its place, unless a later one took back a part
+        of its change. Any other raises the list's version, even where the list was so already.
 
         Args:
-            request: its `list_version`, `stage` and `stage_at_ms` are not looked at.
-            subjects: each digest once, in any order.
+            request: its `shoppers`, `list_version`, `stage` and `stage_at_ms` are not looked at.
+            subjects: 1 to 5,000, each digest once, in any order.
 
         Raises:
-            Refused: the retailer is unknown, or another request has this id: of another retailer or kind, or about
-                others. Nothing was changed.
+            Refused: the retailer is unknown, there are too few or too many shoppers or one twice, or another request
+                has this id: of another retailer or kind, or about others. Nothing was changed.
             PortError: it may be there or not; the call may be repeated.
         """
         ...
@@ -118,7 +119,7 @@ class PrivacyRequests(Protocol):
         ...
 
     async def pending(self) -> Sequence[Request]:
-        """Gives the requests of all retailers that are not done, oldest first.
+        """Gives the requests of all retailers that are not done, in the order in which they changed the list.
 
         Raises:
             PortError: can't be read now.
@@ -135,6 +136,8 @@ class PrivacyRequests(Protocol):
 
     async def advance(self, request_id: str, stage: Stage, now_ms: int) -> None:
         """Notes that a request has come to a stage; one that is there or beyond stays. Done, its seals are forgotten.
+
+        Without a request of that id, nothing happens.
 
         Raises:
             PortError: it may be noted or not; the call may be repeated.
