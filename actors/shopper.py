@@ -12,7 +12,14 @@ from thespian.actors import Actor
 from actors.messages import Activate, Answer, Armed, Deliver, Forget, Item, Loaded, Show, Shown, TakeTree
 from domain.arbitration import Market
 from domain.decide import adopt, decide
-from domain.events import ConsentWithdrawn, DrawRetried, InsideEvent, ReservationExpired
+from domain.events import (
+    ConsentWithdrawn,
+    DrawRetried,
+    InsideEvent,
+    ReservationExpired,
+    ShopperSuppressed,
+    ShopperUnsuppressed,
+)
 from domain.fold import apply
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
@@ -20,8 +27,8 @@ from domain.records import SCHEMA_VERSION, Failed, encode
 from domain.shopper import Shopper, decode
 from domain.tree import Tree
 
-_NEED_NO_TREE = (ReservationExpired, DrawRetried, ConsentWithdrawn)
-"""What moves nobody: promises and consent end, and draws go on, whatever is wrong with a tree."""
+_NEED_NO_TREE = (ReservationExpired, DrawRetried, ConsentWithdrawn, ShopperSuppressed, ShopperUnsuppressed)
+"""What moves nobody: promises, consent and suppression end, and draws go on, whatever is wrong with a tree."""
 NOTHING = Answer()
 _REPEAT = Answer(repeat=True)
 
@@ -101,7 +108,8 @@ class Resident:
         if state is None:
             reason, _, detail = self._fault.partition(": ")
             return Answer(record=failed(item, token, reason, detail, "$.snapshot"))
-        if self._tree_fault and not (item.adopting or isinstance(item.record.event, _NEED_NO_TREE)):
+        needs_tree = not (item.adopting or state.is_suppressed or isinstance(item.record.event, _NEED_NO_TREE))
+        if self._tree_fault and needs_tree:
             return Answer(record=failed(item, token, "tree_unreadable", self._tree_fault, "$.tree"))
         try:
             applied = apply(state, item.record, item.position)
@@ -110,7 +118,7 @@ class Resident:
                 if isinstance(item.record.event, InsideEvent) and (due_at_ms := applied.state.due_at_ms) is not None:
                     # It fired while another event was on its way, whose timer nobody has taken down yet.
                     return Answer(armed=Armed(self.key, due_at_ms), repeat=True)
-                return _REPEAT
+                return Answer(repeat=True, faults=applied.faults) if applied.faults else _REPEAT
             decided = item.decided
             if not item.adopting:
                 self.state, decided = decide(applied, item.record, self.tree, token, market)

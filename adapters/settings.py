@@ -73,6 +73,11 @@ class Settings(BaseSettings):
         default=256, ge=1, le=10_000, description="claims waiting for the vault in one gateway, then 503"
     )
 
+    # Privacy.
+    privacy_due_days: int = Field(
+        default=30, ge=1, le=90, description="days within which a privacy request has to be done"
+    )
+
     # Worker.
     poll_records_max: int = Field(default=2_000, ge=1, le=100_000, description="records of one batch")
     checkpoint_s: float = Field(default=1.0, gt=0, le=60, description="seconds between checkpoints")

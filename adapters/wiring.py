@@ -144,7 +144,7 @@ def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Cloc
     )
 
 
-Role = Literal["gateway", "worker", "archiver", "command", "all"]
+Role = Literal["gateway", "worker", "archiver", "privacy", "command", "all"]
 """What a process on servers is for; `all` is for tests."""
 
 
@@ -166,7 +166,7 @@ async def production(
         from adapters.kafka.open import open_logs  # noqa: PLC0415
         from adapters.postgres.open import open_control  # noqa: PLC0415
         from adapters.scylla.open import open_stores  # noqa: PLC0415
-    secrets = secrets_of(settings, needed=role in ("gateway", "command", "all"))
+    secrets = secrets_of(settings, needed=role in ("gateway", "privacy", "command", "all"))
     group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
     async with AsyncExitStack() as opened:
         # Side by side: a worker that was killed is to be back within a second.

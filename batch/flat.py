@@ -25,6 +25,8 @@ from domain.events import (
     ProductsSearched,
     RemovedFromBasket,
     ReservationExpired,
+    ShopperSuppressed,
+    ShopperUnsuppressed,
     StatusLine,
 )
 from domain.ids import Position
@@ -246,4 +248,6 @@ _ABOUT: dict[type, Callable[[Any, dict[str, Known]], About]] = {
     DrawRetried: _about_experience,
     IdleElapsed: _idle,
     ConsentWithdrawn: _of_nothing,
+    ShopperSuppressed: _of_nothing,
+    ShopperUnsuppressed: _of_nothing,
 }

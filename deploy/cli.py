@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deploy import batch, campaign, catalogue, convert, failed, retailer, rewards, tree
+from deploy import batch, campaign, catalogue, convert, failed, privacy, retailer, rewards, tree
 from deploy.audit import audit
 from deploy.doctor import doctor
 from deploy.explain import explain
@@ -78,6 +78,7 @@ for name, group in (
     ("campaign", campaign.commands),
     ("failed", failed.commands),
     ("rewards", rewards.commands),
+    ("privacy", privacy.commands),
     ("batch", batch.commands),
     ("convert", convert.commands),
 ):

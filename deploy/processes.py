@@ -23,6 +23,7 @@ from batch.archive import Stores as ArchiverStores
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
+from deploy.privacy_worker import privacy_worker
 from deploy.vault_keeping import VaultKeeper
 from gateway.app import Gateway
 from gateway.stores import Keys
@@ -75,6 +76,8 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
             ports.campaigns,
             ports.ledger,
             ports.audit,
+            ports.privacy,
+            ports.words,
         )
         keys = Keys(secrets.subscription, secrets.shopper_key, vault and vault.keys.claims, secrets.privacy_key)
         gateway = Gateway(stores, keys, settings)
@@ -152,6 +155,23 @@ async def serve_archiver(settings: Settings, number: int, ready: Callable[[], No
             log.info("archiving", member=member, metrics_url=opened.metrics_url, pid=os.getpid())
 
         return await live(None, [Back("archiver", archiver.run, archiver.stop)], started)
+    raise AssertionError("unreachable: the stack swallows nothing")
+
+
+async def serve_privacy_worker(settings: Settings) -> int:
+    """Runs the process that does what privacy requests ask for, and gives the exit code.
+
+    Raises:
+        Refused: a port is in use, or a setting is missing.
+        PortError: a server can't be worked with.
+    """
+    async with _open(settings, settings.metrics_port, "privacy", None) as opened:
+        worker = privacy_worker(opened.ports, opened.clock, opened.metrics)
+
+        async def started() -> None:
+            log.info("working on privacy requests", metrics_url=opened.metrics_url, pid=os.getpid())
+
+        return await live(None, [Back("privacy worker", worker.run, worker.stop)], started)
     raise AssertionError("unreachable: the stack swallows nothing")
 
 

@@ -25,6 +25,7 @@ from deploy.demo.setup import Demo, setup
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
+from deploy.privacy_worker import privacy_worker
 from deploy.vault_keeping import VaultKeeper
 from gateway.app import Gateway
 from gateway.stores import Keys
@@ -91,7 +92,12 @@ async def serve(options: Options, settings: Settings) -> int:
         front = Front(parts.gateway, HttpServer(parts.gateway, settings), listener)
         worker = Back("worker", parts.worker.run, parts.worker.stop)
         keeper = VaultKeeper(vault.vault, settings, clock)
-        backs = [worker, Back("vault keeper", keeper.run, keeper.stop)]
+        privacy = privacy_worker(ports, clock, metrics)
+        backs = [
+            worker,
+            Back("vault keeper", keeper.run, keeper.stop),
+            Back("privacy worker", privacy.run, privacy.stop),
+        ]
 
         async def started() -> None:
             log.info("listening", **listening)
@@ -129,6 +135,8 @@ async def _assemble(
         ports.campaigns,
         ports.ledger,
         ports.audit,
+        ports.privacy,
+        ports.words,
     )
     secrets = ports.secrets
     keys = Keys(secrets.subscription, secrets.shopper_key, vault.keys.claims, secrets.privacy_key)

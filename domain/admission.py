@@ -30,7 +30,7 @@ from domain.events import (
     StatusLine,
 )
 from domain.faults import Fault
-from domain.ids import shopper_hash, withdrawal_event_id
+from domain.ids import ShopperHash, shopper_digest, shopper_hash, withdrawal_event_id
 from domain.money import is_currency
 from domain.personal_data import Kind, contains_email, redact
 from domain.records import SCHEMA_VERSION, Known, Record
@@ -67,10 +67,13 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
     received_at_ms = arrival.received_at_ms
     if not is_plausible(occurred_at_ms, received_at_ms=received_at_ms):
         raise Fault("invalid_value", "before 2000 or more than ten years ahead", "$.occurred_at")
+    shopper = shopper_hash(door.shopper_key, shopper_id)
+    if door.suppressed and shopper_digest(door.privacy_key, shopper) in door.suppressed:
+        return Dropped(event.event_id, "suppressed")
     event, known, redacted = _settled(event, door)
     consent = "denied" if arrival.is_refused else event.consent
     if consent == "denied":
-        return Dropped(event.event_id, "no_consent", _withdrawal(event, arrival))
+        return Dropped(event.event_id, "no_consent", _withdrawal(event, arrival, shopper))
     if (consent or door.consent_default) == "denied":
         return Dropped(event.event_id, "no_consent")
     record = Record(
@@ -79,7 +82,7 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
         received_at_ms=received_at_ms,
         event_time_ms=event_time_ms(occurred_at_ms, received_at_ms=received_at_ms, sent_at_ms=sent_at_ms),
         # Whatever is stored was granted: saying so in every record would only make it longer.
-        event=replace(event, shopper_id=shopper_hash(door.shopper_key, shopper_id), consent=None),
+        event=replace(event, shopper_id=shopper, consent=None),
         verified=arrival.verified,
         known=known,
         presumed=consent is None,
@@ -87,7 +90,7 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
     return Accepted((record,), redacted)
 
 
-def _withdrawal(event: OutsideEvent, arrival: Arrival) -> Record:
+def _withdrawal(event: OutsideEvent, arrival: Arrival, shopper: ShopperHash) -> Record:
     """Gives the record that the shopper's consent has ended: when it came, and nothing of the event but whose it is."""
     received_at = from_unix_ms(arrival.received_at_ms)
     return Record(
@@ -98,7 +101,7 @@ def _withdrawal(event: OutsideEvent, arrival: Arrival) -> Record:
         event=ConsentWithdrawn(
             event_id=withdrawal_event_id(event.event_id),
             occurred_at=received_at,
-            shopper_id=shopper_hash(arrival.door.shopper_key, event.shopper_id),
+            shopper_id=shopper,
         ),
     )
 

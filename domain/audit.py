@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from typing import Any, Final
 
@@ -14,19 +13,6 @@ COMMAND_LINE: Final = "command line"
 """Who did it, where somebody sat at a terminal."""
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MIDNIGHT: Final = "T00:00:00Z"
-
-
-def shopper_target(privacy_key: bytes, shopper: str) -> str:
-    """Gives how the trail names a shopper: HMAC-SHA-256 (hex) of the shopper hash.
-
-    Who holds the key can look a shopper up in the trail; who holds the trail, or a copy of the stores as well, can't
-    tell whom it is about.
-
-    Args:
-        privacy_key: of the retailer, which is not the key of its shopper hashes.
-        shopper: the hash under which the shopper is stored.
-    """
-    return hmac.digest(privacy_key, shopper.encode(), "sha256").hex()
 
 
 def key_target(scope: str, name: str) -> str:

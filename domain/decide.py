@@ -16,7 +16,7 @@ from domain.arbitration import Arbiter, Bid, Market, Won
 from domain.campaigns_in_force import Offer
 from domain.conditions import Facts, explain
 from domain.drawing import Drawn, draw_rights, taken_back
-from domain.events import ConsentWithdrawn
+from domain.events import ConsentWithdrawn, ShopperSuppressed
 from domain.experiences import Experience, Kind, Withdrawal
 from domain.fold import Applied, was_seen
 from domain.ids import experience_id, idle_event_id
@@ -69,7 +69,7 @@ def decide(
     """
     state = applied.state
     drawn = draw_rights(applied, record, market)
-    if applied.stays or state.is_withdrawn:
+    if applied.stays or state.is_withdrawn or state.is_suppressed:
         return _stays(applied, record, token, drawn)
     entered = _NOTHING
     generation, walked_from, node_id = 0, "", ""
@@ -120,7 +120,7 @@ def _stays(applied: Applied, record: Record, token: int, drawn: Drawn) -> tuple[
     """Decides what moves nobody: where the shopper stands, and the timer there, stay as they are."""
     state = applied.state
     withdrawals: tuple[Withdrawal, ...] = ()
-    if isinstance(record.event, ConsentWithdrawn):
+    if isinstance(record.event, ConsentWithdrawn | ShopperSuppressed):
         shown = (slot.experience for slot in state.slots if slot.state == "open")
         withdrawals = tuple(Withdrawal(experience_id=one.experience_id, slot=one.slot) for one in shown)
     if not (applied.settlements or drawn.plays or withdrawals):

@@ -27,6 +27,8 @@ class Door(Struct, frozen=True, kw_only=True):
         currency: of prices that name none.
         catalogue: product id → what is known of it.
         event_bytes_max: a larger event is rejected.
+        suppressed: digests of the shoppers of whom nothing is taken.
+        privacy_key: under which those are made; needed where there are any.
     """
 
     retailer_id: str
@@ -36,6 +38,8 @@ class Door(Struct, frozen=True, kw_only=True):
     currency: str | None = None
     catalogue: Mapping[str, Known] = {}
     event_bytes_max: int = EVENT_BYTES_MAX
+    suppressed: frozenset[str] = frozenset()
+    privacy_key: bytes = b""
 
 
 class Arrival(Struct, frozen=True):
@@ -72,7 +76,7 @@ class Accepted(Struct, frozen=True):
 
 
 class Dropped(Struct, frozen=True):
-    """A source event that is in order and yet never stored, like one of a shopper without consent.
+    """A source event that is in order and yet never stored: of a shopper without consent, or a suppressed one.
 
     Attributes:
         withdrawal: what is stored in its place where the shopper refuses: that consent, if there was one, has ended.

@@ -184,6 +184,14 @@ class ConsentWithdrawn(Event, frozen=True, tag=True):
     """The shopper took back a consent given before; inside only: the door makes it of an event that refuses."""
 
 
+class ShopperSuppressed(Event, frozen=True, tag=True):
+    """Nothing is taken of this shopper any more: the page is cleared and events change nothing; inside only."""
+
+
+class ShopperUnsuppressed(Event, frozen=True, tag=True):
+    """Events of this shopper are taken again; inside only."""
+
+
 OUTSIDE_TYPES = (
     "PageViewed",
     "LinkClicked",
@@ -209,5 +217,7 @@ OutsideEvent = (
     | ExperienceClicked
     | ExperienceDismissed
 )
-InsideEvent = IdleElapsed | ReservationExpired | DrawRetried | ConsentWithdrawn
+InsideEvent = (
+    IdleElapsed | ReservationExpired | DrawRetried | ConsentWithdrawn | ShopperSuppressed | ShopperUnsuppressed
+)
 AnyEvent = OutsideEvent | InsideEvent

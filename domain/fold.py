@@ -27,6 +27,8 @@ from domain.events import (
     ProductsSearched,
     RemovedFromBasket,
     ReservationExpired,
+    ShopperSuppressed,
+    ShopperUnsuppressed,
 )
 from domain.ids import Position
 from domain.records import Record, Settlement
@@ -94,6 +96,9 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
     inside = _INSIDE.get(type(event))
     if inside is not None:
         return inside(state, record, event, position)
+    if state.is_suppressed:
+        # A gateway that had not heard of it yet took this one.
+        return Applied(structs.replace(state, position=position), repeat=True, faults=("suppressed",))
     clock_ms = max(state.clock_ms, record.event_time_ms)
     session, is_new = _session_after(state.session, clock_ms, record)
     change = _changed(state, record, position)
@@ -292,11 +297,43 @@ def _apply_withdrawal(state: Shopper, record: Record, event: ConsentWithdrawn, p
     return Applied(after, stays=True)
 
 
+def _apply_suppression(state: Shopper, record: Record, _event: ShopperSuppressed, position: Position) -> Applied:
+    """Folds that nothing of the shopper is taken any more; also of strangers, whose first may follow."""
+    if state.is_suppressed:
+        return Applied(structs.replace(state, position=position), repeat=True)
+    after = structs.replace(
+        state,
+        position=position,
+        seen=(state.seen + record.event.event_id.bytes)[-_SEEN_BYTES:],
+        timer=None,
+        is_suppressed=True,
+    )
+    return Applied(after, stays=True)
+
+
+def _apply_unsuppression(state: Shopper, record: Record, _event: ShopperUnsuppressed, position: Position) -> Applied:
+    """Folds that events of the shopper are taken again: the next one begins at the root, with the basket as it was."""
+    if not state.is_suppressed:
+        return Applied(structs.replace(state, position=position), repeat=True)
+    after = structs.replace(
+        state,
+        position=position,
+        seen=(state.seen + record.event.event_id.bytes)[-_SEEN_BYTES:],
+        is_suppressed=False,
+        generation=0,
+        node_id="",
+        walked_from="",
+    )
+    return Applied(after, stays=True)
+
+
 _INSIDE: dict[type, Callable[[Shopper, Record, Any, Position], Applied]] = {
     IdleElapsed: _apply_idle,
     ReservationExpired: _apply_expiry,
     DrawRetried: _apply_retry,
     ConsentWithdrawn: _apply_withdrawal,
+    ShopperSuppressed: _apply_suppression,
+    ShopperUnsuppressed: _apply_unsuppression,
 }
 
 # By type rather than by `match`, which would ask every event a dozen times what it is; views, clicks and searches

@@ -61,6 +61,22 @@ def shopper_hash(key: bytes, shopper_id: str) -> ShopperHash:
     return ShopperHash(hmac.digest(key, shopper_id.encode(), "sha256").hex())
 
 
+def shopper_digest(privacy_key: bytes, shopper: str) -> str:
+    """Gives how the audit trail, privacy requests and the list of suppressed shoppers name a shopper.
+
+    Who holds the key can look a shopper up there; who holds one of them, or a copy of the stores as well, can't tell
+    whom it is about.
+
+    Args:
+        privacy_key: of the retailer, which is not the key of its shopper hashes.
+        shopper: the hash under which the shopper is stored.
+
+    Returns:
+        HMAC-SHA-256 (hex) of the shopper hash.
+    """
+    return hmac.digest(privacy_key, shopper.encode(), "sha256").hex()
+
+
 def bucket(shopper: str) -> int:
     """Gives the bucket (0..4095) of a shopper hash: its first 12 bits."""
     return int(shopper[:3], 16)
@@ -89,6 +105,11 @@ def draw_retried_id(right_id: str, tries: int) -> UUID:
 def withdrawal_event_id(refused_event_id: UUID) -> UUID:
     """Gives the id of the `ConsentWithdrawn` that stands in the log for an event that refused."""
     return derived_event_id("consent withdrawn", str(refused_event_id))
+
+
+def request_event_id(request_id: str, digest: str) -> UUID:
+    """Gives the id of the event that stands in the log for one shopper of a privacy request."""
+    return derived_event_id("privacy request", request_id, digest)
 
 
 def stock_id(campaign_id: str, prize_id: str) -> str:

@@ -129,6 +129,7 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         verified_orders: ids of the last ones, oldest first.
         exposures: to campaigns, the most recent last.
         is_withdrawn: consent was taken back: nothing is decided until an event says that it was given again.
+        is_suppressed: a request said so: until another takes it back, events from outside change nothing.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -153,6 +154,7 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     exposures: tuple[Exposure, ...] = ()
     losers: bytes = b""
     is_withdrawn: bool = False
+    is_suppressed: bool = False
 
     @property
     def due_at_ms(self) -> int | None:

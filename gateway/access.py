@@ -12,6 +12,7 @@ from adapters.settings import Settings
 from domain.door import Door
 from domain.errors import PortError
 from domain.permissions import ACTIONS, Action, is_public, key_name, may, scopes_for
+from domain.ports.privacy_requests import Suppressed
 from domain.ports.retailers import Control, Grant
 from gateway.answers import Headers, Refusal, unauthorized
 from gateway.body import RequestHeaders
@@ -20,6 +21,7 @@ from gateway.stores import Keys, Stores
 
 _REMEMBERED_MAX: Final = 4_096
 """Spellings of keys and origins remembered; one key may be spelled in many ways."""
+_NOBODY: Final = Suppressed(0, {})
 _PREFLIGHT: Final[Headers] = (
     (b"access-control-allow-methods", b"GET, POST"),
     (
@@ -61,10 +63,12 @@ class Access:
 
 
 class Doorkeeper:
-    """Knows keys and origins; everything it remembers is forgotten when the control data change."""
+    """Knows keys, origins and who is suppressed; what it remembers is forgotten when the control data change."""
 
     def __init__(self, stores: Stores, keys: Keys, settings: Settings) -> None:
         self._retailers = stores.retailers
+        self._privacy = stores.privacy
+        self._listed = _NOBODY
         self._clock = stores.clock
         self._keys = keys
         self._settings = settings
@@ -84,9 +88,11 @@ class Doorkeeper:
         """
         try:
             control = self._retailers.current()
+            listed = _NOBODY if self._privacy is None else self._privacy.suppressed()
         except PortError:
             raise Refusal("control_unavailable", "the retailers can't be read now", retry_after_s=1) from None
-        if control.version != self._version:
+        if control.version != self._version or listed is not self._listed:
+            self._listed = listed
             self._forget(control)
         return control
 
@@ -153,6 +159,8 @@ class Doorkeeper:
         if door is None:
             control = self.control()
             retailer = control.retailers[retailer_id]
+            suppressed = self._listed.digests.get(retailer_id, frozenset())
+            privacy_key = self._keys.privacy_key
             door = self._doors[retailer_id] = Door(
                 retailer_id=retailer_id,
                 shopper_key=self._keys.shopper_key(retailer_id),
@@ -161,6 +169,8 @@ class Doorkeeper:
                 currency=retailer.currency,
                 catalogue=control.known.get(retailer_id, {}),
                 event_bytes_max=self._settings.event_bytes_max,
+                suppressed=suppressed,
+                privacy_key=privacy_key(retailer_id) if suppressed and privacy_key is not None else b"",
             )
         return door
 

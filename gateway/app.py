@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -29,9 +29,13 @@ from gateway.collect import Collect
 from gateway.deadlines import Deadlines
 from gateway.deliver import Deliver
 from gateway.follow import Follower
+from gateway.handler import Desk, Handler
 from gateway.health import Health
 from gateway.load import Load
 from gateway.openapi import document
+from gateway.privacy import BODY_BYTES_MAX as REQUEST_BYTES_MAX
+from gateway.privacy import PATH as PRIVACY
+from gateway.privacy import PrivacyDesk
 from gateway.quotes import Quotes
 from gateway.recent import Recent
 from gateway.scripts import scripts
@@ -43,14 +47,14 @@ from gateway.tally import Tally
 from gateway.wait_for import WaitFor
 from gateway.waits import Waits
 from gateway.winners import Winners
-
-Handler = Callable[[Scope, Receive, Send, RequestHeaders, Headers], Awaitable[None]]
+from gateway.words import Words
 
 _log = logging.getLogger("hotbasket.gateway")
 _EVENTS: Final = "/v1/events"
 _UNCOUNTED: Final = frozenset({"/v1/experiences", "/health/live", "/health/ready"})
 """Streams end by themselves when drained; who watches the health may always ask."""
 _GOING_AWAY: Final = 1001
+_GATEWAY_ID_BYTES: Final = 8
 _SUFFIX_BYTES: Final = 4
 """Of a campaign id that is made from a name."""
 
@@ -94,13 +98,12 @@ class Gateway:
         auditor = Auditor(stores, keys)
         server_side = ServerSide(stores, self._doorkeeper, bodies, subscriptions, auditor)
         quotes = Quotes(stores, self._doorkeeper, bodies, recent, self._follower.until_current)
-        desk: CampaignDesk | None = None
-        if stores.campaigns is not None and stores.ledger is not None:
-            large = Bodies(settings, self._deadlines, self._load, bytes_max=DOCUMENT_BYTES_MAX)
-            suffix, chain_end = partial(secrets.token_hex, _SUFFIX_BYTES), partial(secrets.token_bytes, SEED_BYTES)
-            ports = stores.campaigns, stores.ledger
-            desk = CampaignDesk(*ports, self._doorkeeper, auditor, large, stores.clock, suffix, chain_end)
-        self._desk = desk
+        desk = self._campaign_desk(stores, auditor, settings)
+        requests = self._privacy_desk(stores, auditor, keys, settings)
+        self._words: Words | None = None
+        if stores.privacy is not None and stores.words is not None:
+            self._words = Words(secrets.token_hex(_GATEWAY_ID_BYTES), stores.privacy, stores.words, stores)
+        self._desks: list[Desk] = [one for one in (desk, requests) if one is not None]
         health = Health(stores.events, self._why_not_ready)
         stores.metrics.gateway_ready.set_function(lambda: float(self._why_not_ready() is None))
         self._collect: Handler = collect.post
@@ -112,6 +115,7 @@ class Gateway:
             "/v1/experiences": {"GET": deliver.get},
             **({} if claims is None else {"/v1/rewards/claims": {"POST": claims.post}}),
             **({} if desk is None else {CAMPAIGNS: desk.methods}),
+            **({} if requests is None else {PRIVACY: requests.methods}),
             **({} if stores.audit is None else {AUDIT: {"GET": Audit(stores.audit, self._doorkeeper).get}}),
             "/health/live": _readable(health.live),
             "/health/ready": _readable(health.ready),
@@ -153,8 +157,10 @@ class Gateway:
     @property
     def routes(self) -> Mapping[str, Sequence[str]]:
         """The gateway's own paths with their methods, without preflights; `{campaign_id}` stands for any id."""
-        below = {} if self._desk is None else self._desk.below()
-        return {**{path: list(methods) for path, methods in self._routes.items()}, **below}
+        found: dict[str, Sequence[str]] = {path: list(methods) for path, methods in self._routes.items()}
+        for desk in self._desks:
+            found |= desk.below()
+        return found
 
     @property
     def in_flight(self) -> int:
@@ -180,6 +186,8 @@ class Gateway:
         if not self._is_started:
             self._is_started = True
             self._follower.start()
+            if self._words is not None:
+                self._words.start()
 
     async def drain(self) -> None:
         """Takes no more requests, closes streams with a hint to come back and finishes the requests in hand.
@@ -194,8 +202,24 @@ class Gateway:
 
     async def stop(self) -> None:
         """Ends what runs in the background; after `drain`."""
+        if self._words is not None:
+            await self._words.stop()
         await self._follower.stop()
         self._deadlines.stop()
+
+    def _campaign_desk(self, stores: Stores, auditor: Auditor, settings: Settings) -> CampaignDesk | None:
+        if stores.campaigns is None or stores.ledger is None:
+            return None
+        large = Bodies(settings, self._deadlines, self._load, bytes_max=DOCUMENT_BYTES_MAX)
+        suffix, chain_end = partial(secrets.token_hex, _SUFFIX_BYTES), partial(secrets.token_bytes, SEED_BYTES)
+        ports = stores.campaigns, stores.ledger
+        return CampaignDesk(*ports, self._doorkeeper, auditor, large, stores.clock, suffix, chain_end)
+
+    def _privacy_desk(self, stores: Stores, auditor: Auditor, keys: Keys, settings: Settings) -> PrivacyDesk | None:
+        if stores.privacy is None:
+            return None
+        large = Bodies(settings, self._deadlines, self._load, bytes_max=REQUEST_BYTES_MAX)
+        return PrivacyDesk(stores.privacy, self._doorkeeper, auditor, large, stores.clock, keys, settings)
 
     def _why_not_ready(self) -> str | None:
         if self._load.is_draining:
@@ -207,8 +231,8 @@ class Gateway:
     async def _route(self, scope: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
         path, method = scope["path"], scope["method"]
         methods = self._routes.get(path)
-        if methods is None and self._desk is not None:
-            methods = self._desk.at(scope)
+        if methods is None:
+            methods = next((found for desk in self._desks if (found := desk.at(scope)) is not None), None)
         if methods is None:
             await self._elsewhere(scope, receive, send)
             return

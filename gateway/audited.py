@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from domain.audit import outcome_of, shopper_target
+from domain.audit import outcome_of
 from domain.errors import PortError
-from domain.ids import ShopperHash
+from domain.ids import ShopperHash, shopper_digest
 from domain.ports.audit_trail import AuditEntry
 from gateway.access import Access
 from gateway.answers import Refusal
@@ -54,7 +54,7 @@ class Auditor:
         """
         if self._privacy_key is None:
             raise _unavailable("this gateway keeps no audit trail")
-        return shopper_target(self._privacy_key(access.door.retailer_id), shopper)
+        return shopper_digest(self._privacy_key(access.door.retailer_id), shopper)
 
     @asynccontextmanager
     async def noting(self, access: Access, action: str, target: str | None) -> AsyncIterator[Noted]:

@@ -29,6 +29,7 @@ from gateway.audited import Auditor
 from gateway.body import Bodies, RequestHeaders
 from gateway.campaign_asked import PATH, Asked, parts_of, read_query
 from gateway.fields import read_fields
+from gateway.handler import Handler
 
 _ACTIONS: Final[Mapping[str, Action]] = {"schedule": "schedule", "pause": "pause", "resume": "resume", "end": "end"}
 _EXAMPLE: Final = '{"name": ..., "kind": ..., "starts_at": ..., "ends_at": ...}'
@@ -36,7 +37,6 @@ _RETRY_AFTER_S: Final = 1
 _REACH: Final = "how many shoppers it would have reached is counted in the warehouse: hotbasket campaign dry-run"
 _encode = msgspec.json.Encoder().encode
 
-Handler = Callable[[Scope, Receive, Send, RequestHeaders, Headers], Awaitable[None]]
 Make = Callable[[int], Change]
 """Makes a version, as of a moment in Unix milliseconds; raises a Refusal."""
 

@@ -14,6 +14,7 @@ from domain.experiences import Kind
 from gateway.openapi_audit import audit_paths, audit_schemas
 from gateway.openapi_campaigns import campaign_paths, campaign_schemas
 from gateway.openapi_parts import REF, WITH_BODY, Json, body_of, header, keys_for, object_of, operation, query
+from gateway.openapi_privacy import privacy_paths, privacy_schemas
 from gateway.openapi_quotes import promise, quote_paths, quote_schemas
 from gateway.scripts import scripts
 
@@ -56,6 +57,7 @@ def document() -> bytes:
                 "/v1/rewards/claims": {"post": _claim()},
                 **campaign_paths(),
                 **audit_paths(),
+                **privacy_paths(),
                 "/health/live": {"get": _health("The process answers.", 200, 405)},
                 "/health/ready": {"get": _health("Events are taken and experiences delivered.", 200, 405, 503)},
                 "/openapi.json": {"get": _read("This document.", "application/json")},
@@ -204,6 +206,7 @@ def _schemas() -> Json:
         "Health": object_of({"status": text}, "status"),
         **campaign_schemas(components["Definition"]),
         **audit_schemas(),
+        **privacy_schemas(),
         "Error": object_of(
             {"error": text, "detail": text, "path": text, "results": results, "faults": faults}, "error", "detail"
         ),

@@ -38,9 +38,22 @@ def shopper_in(fields: Mapping[str, Any], door: Door) -> ShopperHash:
     """
     if "shopper_id" not in fields:
         raise Refusal("missing_field", "this field is required", _PATH)
-    shopper_id = fields["shopper_id"]
+    return hash_of(fields["shopper_id"], _PATH, door)
+
+
+def hash_of(shopper_id: object, path: str, door: Door) -> ShopperHash:
+    """Gives the hash of the shopper whom a field names.
+
+    Args:
+        shopper_id: what stands in the field.
+        path: of the field, for whoever sent something else.
+        door: of the retailer.
+
+    Raises:
+        Refusal: 400.
+    """
     if not isinstance(shopper_id, str) or not 1 <= len(shopper_id) <= _ID_MAX or not shopper_id.isprintable():
-        raise Refusal("invalid_value", "an identifier is 1-128 printable characters", _PATH)
+        raise Refusal("invalid_value", "an identifier is 1-128 printable characters", path)
     if contains_email(shopper_id):
-        raise Refusal("personal_data", "a shopper id is technical: an e-mail address is never taken", _PATH)
+        raise Refusal("personal_data", "a shopper id is technical: an e-mail address is never taken", path)
     return shopper_hash(door.shopper_key, shopper_id)

@@ -12,6 +12,7 @@ from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.experience_log import ExperienceLog
+from domain.ports.privacy_requests import GatewayWords, PrivacyRequests
 from domain.ports.retailers import Retailers
 from domain.ports.reward_vault import RewardVault
 from domain.ports.snapshot_store import SnapshotStore
@@ -26,8 +27,8 @@ class Keys(NamedTuple):
         subscription: signs subscription tokens, 32 bytes at least; shared by all gateways.
         shopper_key: gives the key under which a retailer's shopper ids are hashed, by retailer id.
         claims: sign claim tokens; None where there is no vault.
-        privacy_key: gives the key under which the audit trail names a retailer's shoppers, by retailer id; None where
-            there is no trail.
+        privacy_key: gives the key under which the audit trail and privacy requests name a retailer's shoppers, by
+            retailer id; None where there is neither.
     """
 
     subscription: bytes
@@ -47,6 +48,8 @@ class Stores(NamedTuple):
         vault: where winners' e-mail addresses go; None = this installation pays no rewards.
         campaigns, ledger: what marketing people run, and what is left of its budgets; None = no route leads there.
         audit: keeps who looked at shoppers and changed campaigns; None = what would have to be kept there is refused.
+        privacy, words: requests about shoppers' data, and what this gateway says of them; None = no route leads there,
+            and nobody is suppressed.
     """
 
     events: EventLog
@@ -60,3 +63,5 @@ class Stores(NamedTuple):
     campaigns: Campaigns | None = None
     ledger: BudgetLedger | None = None
     audit: AuditTrail | None = None
+    privacy: PrivacyRequests | None = None
+    words: GatewayWords | None = None

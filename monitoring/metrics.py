@@ -208,6 +208,29 @@ class ControlMetrics:
         )
 
 
+class PrivacyMetrics:
+    """What the privacy worker feeds."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.privacy_open = Gauge(
+            "hotbasket_privacy_requests_open",
+            "Privacy requests that are not done, by kind",
+            ["kind"],
+            registry=registry,
+        )
+        self.privacy_oldest_s = Gauge(
+            "hotbasket_privacy_oldest_request_seconds",
+            "Age of the oldest privacy request that is not done, 0 when there is none",
+            registry=registry,
+        )
+        self.privacy_overdue = Gauge(
+            "hotbasket_privacy_requests_overdue", "Privacy requests past their deadline", registry=registry
+        )
+        self.privacy_errors = Counter(
+            "hotbasket_privacy_errors", "Attempts at a privacy request that failed", registry=registry
+        )
+
+
 class ArchiverMetrics:
     """What the archiver feeds."""
 
@@ -276,6 +299,7 @@ _PARTS = (
     KafkaMetrics,
     ScyllaMetrics,
     ControlMetrics,
+    PrivacyMetrics,
     ArchiverMetrics,
 )
 
@@ -289,6 +313,7 @@ class Metrics(
     KafkaMetrics,
     ScyllaMetrics,
     ControlMetrics,
+    PrivacyMetrics,
     ArchiverMetrics,
 ):
     """The metrics of one process, on one registry."""

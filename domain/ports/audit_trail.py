@@ -19,7 +19,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
         retailer_id: whose data it was about.
         who: `key` and the first digits of its digest, or `command line`.
         action: a short stable name, like `lookup` or `campaigns.create`.
-        target: of a campaign its id, of a shopper what `domain.audit.shopper_target` gives, never the id or its hash;
+        target: of a campaign its id, of a shopper what `domain.ids.shopper_digest` gives, never the id or its hash;
             of a key its scope and name; None where the retailer is all that can be named.
         outcome: what came of it.
     """

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 Kind = Literal["suppress", "unsuppress"]
-Stage = Literal["gateways", "log", "done"]
-"""What a request waits for: every gateway's word that it knows the list, then its records in the event log."""
+Stage = Literal["log", "gateways", "done"]
+"""What a request waits for: its records in the event log, then every gateway's word that it goes by the list."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Request(Struct, frozen=True, kw_only=True):
     due_at_ms: int
     shoppers: int
     list_version: int = 0
-    stage: Stage = "gateways"
+    stage: Stage = "log"
     stage_at_ms: int = 0
 
 

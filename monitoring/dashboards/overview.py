@@ -189,9 +189,42 @@ _OWNERSHIP = Row(
     ),
 )
 
+_PRIVACY = Row(
+    title="What shoppers asked for",
+    width=8,
+    panels=(
+        Chart(
+            title="Privacy requests open",
+            description="Requests about shoppers' data that are not done, by kind; they take seconds, and minutes only "
+            "while a gateway was killed or a server is away.",
+            unit="none",
+            queries=(Query(of("hotbasket_privacy_requests_open"), "{{kind}}"),),
+            stacked=True,
+        ),
+        Chart(
+            title="Age of the oldest privacy request",
+            description="Time since the oldest request that is not done was made; an hour is bad, hotbasket privacy "
+            "status tells what it waits for.",
+            unit="s",
+            queries=(Query(of("hotbasket_privacy_oldest_request_seconds"), "{{instance}}"),),
+            limits=Limits(warn=900, bad=3_600),
+        ),
+        Chart(
+            title="Privacy requests: overdue, failures",
+            description="Requests past their deadline, each a broken promise, and attempts that failed and are "
+            "repeated.",
+            unit="none",
+            queries=(
+                Query(of("hotbasket_privacy_requests_overdue"), "overdue {{instance}}"),
+                Query(grown("hotbasket_privacy_errors_total"), "failures"),
+            ),
+        ),
+    ),
+)
+
 OVERVIEW = Board(
     uid="hotbasket-overview",
     title="hotbasket: overview",
     description="Is it well? The first row says it in colours, the others where to look.",
-    rows=(_WELL, _TRAFFIC, _FAILURES, _OWNERSHIP),
+    rows=(_WELL, _TRAFFIC, _FAILURES, _OWNERSHIP, _PRIVACY),
 )

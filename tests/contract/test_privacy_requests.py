@@ -18,7 +18,7 @@ from tests.contract.conftest import System
 from tests.contract.privacy import digest, ids, opened, request, request_id, subjects
 from tests.story import NOON_MS, RETAILER
 
-STAGES: tuple[Stage, ...] = ("gateways", "log", "done")
+STAGES: tuple[Stage, ...] = ("log", "gateways", "done")
 
 
 async def test_a_request_is_given_as_it_stands(ports: Ports) -> None:
@@ -27,7 +27,7 @@ async def test_a_request_is_given_as_it_stands(ports: Ports) -> None:
     asked = request("one", shoppers=9, list_version=77, stage="done", stage_at_ms=5)
     given = await ports.privacy.open(asked, subjects("ab"))
     version = ports.privacy.suppressed().version
-    assert replace(asked, shoppers=2, list_version=version, stage="gateways", stage_at_ms=NOON_MS) == given
+    assert replace(asked, shoppers=2, list_version=version, stage="log", stage_at_ms=NOON_MS) == given
     assert given == await ports.privacy.get(RETAILER, given.request_id)
     assert [given] == list(await ports.privacy.pending())
 
@@ -37,10 +37,10 @@ async def test_a_request_is_durable(system: System) -> None:
     async with system() as ports:
         await with_shops(ports)
         given = await opened(ports, "one", "ab")
-        await ports.privacy.advance(given.request_id, "log", NOON_MS + 5)
+        await ports.privacy.advance(given.request_id, "gateways", NOON_MS + 5)
         suppressed = ports.privacy.suppressed()
     async with system() as ports:
-        expected = replace(given, stage="log", stage_at_ms=NOON_MS + 5)
+        expected = replace(given, stage="gateways", stage_at_ms=NOON_MS + 5)
         assert expected == await ports.privacy.get(RETAILER, given.request_id)
         assert sorted(subjects("ab")) == list(await ports.privacy.subjects(given.request_id))
         assert suppressed == ports.privacy.suppressed()
@@ -67,8 +67,8 @@ async def test_one_alike_is_given_in_its_place(ports: Ports) -> None:
     first = await opened(ports, "one", "abc")
     before = ports.privacy.suppressed()
     assert first == await opened(ports, "two", "cab")
-    await ports.privacy.advance(first.request_id, "log", NOON_MS + 5)
-    assert replace(first, stage="log", stage_at_ms=NOON_MS + 5) == await opened(ports, "three", "bca")
+    await ports.privacy.advance(first.request_id, "gateways", NOON_MS + 5)
+    assert replace(first, stage="gateways", stage_at_ms=NOON_MS + 5) == await opened(ports, "three", "bca")
     assert before is ports.privacy.suppressed()
     assert await ports.privacy.get(RETAILER, request_id("two")) is None
     await ports.privacy.advance(first.request_id, "done", NOON_MS + 6)
@@ -185,7 +185,7 @@ async def test_pending_are_those_not_done_in_order(ports: Ports) -> None:
     for number, (name, retailer_id) in enumerate((("a", RETAILER), ("b", OTHER_RETAILER), ("c", RETAILER))):
         await opened(ports, name, "xy" + name, retailer_id=retailer_id, opened_at_ms=NOON_MS - number)
     assert [request_id(name) for name in "abc"] == await ids(ports)
-    await ports.privacy.advance(request_id("a"), "log", NOON_MS)
+    await ports.privacy.advance(request_id("a"), "gateways", NOON_MS)
     assert [request_id(name) for name in "abc"] == await ids(ports)
     await ports.privacy.advance(request_id("b"), "done", NOON_MS)
     assert [request_id(name) for name in "ac"] == await ids(ports)
@@ -219,13 +219,13 @@ async def test_seals_are_forgotten_once_it_is_done(ports: Ports) -> None:
     """Until then what has to be done has them; after that the digests stay, and others' seals do."""
     await with_shops(ports)
     given, other = await opened(ports, "one", "ab"), await opened(ports, "two", "abc")
-    await ports.privacy.advance(given.request_id, "log", NOON_MS)
+    await ports.privacy.advance(given.request_id, "gateways", NOON_MS)
     assert sorted(subjects("ab")) == list(await ports.privacy.subjects(given.request_id))
     forgotten = [Subject(name, b"") for name in sorted(map(digest, "ab"))]
     for _ in range(2):
         await ports.privacy.advance(given.request_id, "done", NOON_MS)
         assert forgotten == list(await ports.privacy.subjects(given.request_id))
-    assert given == replace(await opened(ports, "one", "ab"), stage="gateways", stage_at_ms=NOON_MS)
+    assert given == replace(await opened(ports, "one", "ab"), stage="log", stage_at_ms=NOON_MS)
     assert forgotten == list(await ports.privacy.subjects(given.request_id))
     assert sorted(subjects("abc")) == list(await ports.privacy.subjects(other.request_id))
 

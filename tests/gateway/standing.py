@@ -164,6 +164,8 @@ class Standing:
             ports.campaigns,
             ports.ledger,
             ports.audit,
+            ports.privacy,
+            ports.words,
         )
 
     async def start(self) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.audit import shopper_target
 from domain.errors import PortError
+from domain.ids import shopper_digest
 from domain.ports.audit_trail import AuditEntry
 from gateway.app import Gateway
 from tests.gateway.desk import PASTA, Desk
@@ -47,7 +47,7 @@ async def trail(standing: Standing, retailer_id: str = "r-shop") -> list[tuple[s
 
 def target(standing: Standing, shopper_id: str) -> str:
     """Gives how the trail names a shopper."""
-    return shopper_target(standing.ports.secrets.privacy_key("r-shop"), standing.key(shopper_id).shopper)
+    return shopper_digest(standing.ports.secrets.privacy_key("r-shop"), standing.key(shopper_id).shopper)
 
 
 async def seen(standing: Standing, shopper_id: str) -> None:

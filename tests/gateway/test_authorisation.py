@@ -23,6 +23,8 @@ OPEN_TO: dict[tuple[str, str], tuple[Scope, ...]] = {
     ("POST", "/v1/shoppers/lookup"): SERVES,
     ("POST", "/v1/quotes"): SERVES,
     ("GET", "/v1/audit"): GUARDS,
+    ("POST", "/v1/privacy/requests"): GUARDS,
+    ("GET", "/v1/privacy/requests/{request_id}"): GUARDS,
     ("GET", "/v1/campaigns"): OPERATES,
     ("POST", "/v1/campaigns"): OPERATES,
     ("GET", "/v1/campaigns/{campaign_id}"): OPERATES,
@@ -64,7 +66,9 @@ async def ask(standing: Standing, route: tuple[str, str], headers: Iterable[tupl
     method, path = route
     sent = {"content-type": "application/json", **dict(headers)}
     body = b"{" if method in ("POST", "PUT") else None
-    return await standing.http.request(method, path.replace("{campaign_id}", "x"), content=body, headers=sent)
+    return await standing.http.request(
+        method, path.replace("{campaign_id}", "x").replace("{request_id}", "x"), content=body, headers=sent
+    )
 
 
 async def test_every_route_has_its_row(standing: Standing) -> None:

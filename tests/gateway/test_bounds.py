@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,14 @@ async def ended_token(standing: Standing, _: Path) -> object:
     return (await standing.http.get("/v1/experiences", params={"subscription": token})).status_code
 
 
+async def days_of_a_request(standing: Standing, _: Path) -> int:
+    """Asks that a shopper is suppressed, and gives within how many days that has to be done."""
+    body = {"kind": "suppress", "shopper_ids": ["c-7"]}
+    told = (await standing.http.post("/v1/privacy/requests", json=body, headers=standing.shop.secret)).json()
+    due_at, opened_at = (datetime.fromisoformat(told[name]) for name in ("due_at", "opened_at"))
+    return (due_at - opened_at).days
+
+
 async def slow_drain(standing: Standing, _: Path) -> object:
     """A drain while a request's body never ends."""
     held = asyncio.create_task(_waiting(standing, asyncio.Event()))
@@ -331,6 +340,7 @@ BOUNDS = {
     "recent_s": Bound({"recent_s": 1}, old_experience, 1),
     "recent_max": Bound({"recent_max": 2}, many_experiences, 2, "recent_evicted_total"),
     "subscription_s": Bound({"subscription_s": 1}, ended_token, 401, REFUSED, refused(401, "unauthorized")),
+    "privacy_due_days": Bound({"privacy_due_days": 3}, days_of_a_request, 3),
     "drain_s": Bound({"drain_s": 0.1}, slow_drain, 1),
     **CLAIM_BOUNDS,
 }

@@ -100,7 +100,7 @@ def live(checkout: Path, folder: Path, variables: dict[str, str]) -> None:
     assert hotbasket_json("tree", "push", "--retailer", "shop", tree, **variables) == {"generation": 1, "trees": 1}
     port, archiver_port = free_port(), free_port()
     output = folder / "honcho.txt"
-    ports = {"WORKER_METRICS_PORT": "0", "ARCHIVER_METRICS_PORT": str(archiver_port)}
+    ports = {"WORKER_METRICS_PORT": "0", "PRIVACY_METRICS_PORT": "0", "ARCHIVER_METRICS_PORT": str(archiver_port)}
     with output.open("wb") as sink:
         honcho = subprocess.Popen(
             [sys.executable, "-m", "honcho", "--no-colour", "start", "--port", str(port)],
@@ -121,7 +121,7 @@ def live(checkout: Path, folder: Path, variables: dict[str, str]) -> None:
         honcho.send_signal(signal.SIGTERM)
         honcho.wait(WITHIN_S)
     ended = output.read_text()
-    assert ended.count('"event": "stopped"') >= 3, ended[-3_000:]
+    assert ended.count('"event": "stopped"') >= 4, ended[-3_000:]
     assert "Traceback" not in ended, ended
 
 

@@ -22,14 +22,21 @@ from tests.services.processes import signal_all
 READY_WITHIN_S = 90.0
 STOPPED_WITHIN_S = 40.0
 _LOOK_S = 0.05
-_READY = {"gateway": "listening", "worker": "working", "archiver": "archiving"}
+_READY = {
+    "gateway": "listening",
+    "worker": "working",
+    "archiver": "archiving",
+    "privacy": "working on privacy requests",
+}
+_ARGUMENTS = {"gateway": ("--port", "0"), "privacy": ("worker",)}
+_ONE_PROCESS = ("--processes", "1")
 
 
 class Process:
     """One process of hotbasket, with its log in a file.
 
     Args:
-        kind: gateway, worker or archiver.
+        kind: gateway, worker, archiver or privacy.
         name: unique in the system.
         folder: of its log.
         arguments: of the command.
@@ -200,7 +207,7 @@ class System:
 
     def add(self, kind: str, name: str) -> Process:
         """Gives one more process, not started yet."""
-        arguments = ["--port", "0"] if kind == "gateway" else ["--processes", "1"]
+        arguments = _ARGUMENTS.get(kind, _ONE_PROCESS)
         variables = self._variables(self._seen) | {"HOTBASKET_WORKER_ID": name}
         self.processes[name] = Process(kind, name, self._folder, arguments, variables)
         return self.processes[name]

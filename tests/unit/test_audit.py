@@ -8,9 +8,9 @@ import hmac
 import pytest
 
 from adapters.secrets import Secrets
-from domain.audit import outcome_of, read_since, shopper_target, told
+from domain.audit import outcome_of, read_since, told
 from domain.errors import Full, HotbasketError, PortError, Refused
-from domain.ids import shopper_hash
+from domain.ids import shopper_digest, shopper_hash
 from domain.ports.audit_trail import AuditEntry
 from tests.story import NOON_MS
 
@@ -21,9 +21,9 @@ def test_a_shopper_is_named_by_a_keyed_digest() -> None:
     """HMAC-SHA-256 of the shopper hash: neither the id nor the hash, and another one for each retailer's key."""
     shopper = shopper_hash(SECRETS.shopper_key("r-1"), "loyalty-no-9")
     key = SECRETS.privacy_key("r-1")
-    target = shopper_target(key, shopper)
+    target = shopper_digest(key, shopper)
     assert hmac.new(key, shopper.encode(), hashlib.sha256).hexdigest() == target
-    assert target not in {shopper, shopper_target(SECRETS.privacy_key("r-2"), shopper)}
+    assert target not in {shopper, shopper_digest(SECRETS.privacy_key("r-2"), shopper)}
 
 
 def test_a_privacy_key_is_no_shopper_key() -> None:

@@ -27,9 +27,16 @@ COLUMNS = 24
 UNITS = {unit for name, unit in vars(units).items() if name[0] != "_" and isinstance(unit, str)}
 MATCHERS = ('job=~"$job"', 'instance=~"$instance"')
 NOT_OF_EVENTS = frozenset(
-    {"too_many_streams", "store_unavailable", "not_ready", "vault_unavailable", "audit_unavailable"}
+    {
+        "too_many_streams",
+        "store_unavailable",
+        "not_ready",
+        "vault_unavailable",
+        "audit_unavailable",
+        "requests_unavailable",
+    }
 )
-"""Errors of the server's side that keep no event from being acknowledged: streams, lookups, probes, claims, trail."""
+"""Errors that keep no event from being acknowledged: of streams, lookups, probes, claims, trail and requests."""
 COUNTED_AS_ERRORS = frozenset({"internal"})
 """Not among the refusals: the gateway counts it as an error of a request."""
 

@@ -1,0 +1,183 @@
+"""`hotbasket privacy`: ask that nothing is taken of shoppers, or that it is again, and see how far that is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import typer
+import uvloop
+
+from adapters.clock import SystemClock
+from adapters.sealing import Sealer
+from adapters.settings import load_settings
+from adapters.wiring import Ports
+from deploy.audited import audited
+from deploy.options import Json, RetailerName, Where, document, say
+from deploy.stores import chosen, hash_of, in_stores
+from domain.errors import Refused
+from domain.ids import shopper_digest
+from domain.personal_data import contains_email
+from domain.ports.privacy_requests import Kind, Request, Subject
+from domain.privacy import request_target, told
+from domain.repeated_requests import SUBJECTS_MAX
+from monitoring import logs
+
+_DAY_MS = 86_400_000
+_ID_MAX = 128
+
+commands = typer.Typer(help="Ask that nothing is taken of shoppers, and see how far that is.", no_args_is_help=True)
+
+Shoppers = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Technical ids of shoppers, as the shop has them. They stay in your shell's"
+        " history: --file takes them from elsewhere."
+    ),
+]
+File = Annotated[
+    typer.FileText | None,
+    typer.Option("--file", help="Take the ids from this file, one a line; - is standard input.", encoding="utf-8"),
+]
+RequestId = Annotated[
+    UUID | None,
+    typer.Option("--request-id", help="A UUID of your making: the same request given again changes nothing."),
+]
+
+
+@commands.command()
+def suppress(
+    shoppers: Shoppers = None,
+    file: File = None,
+    retailer: RetailerName = None,
+    data: Where = None,
+    request_id: RequestId = None,
+    as_json: Json = False,
+) -> None:
+    """Take nothing of shoppers any more: their events are dropped at every gateway, and their pages are cleared.
+
+    In force within 2 seconds. What is known of them stays until it expires.
+
+    Example: hotbasket privacy suppress --retailer "Fresh & Co" --file objections.txt
+    """
+    _ask("suppress", shoppers, file, retailer, data, request_id, as_json)
+
+
+@commands.command()
+def unsuppress(
+    shoppers: Shoppers = None,
+    file: File = None,
+    retailer: RetailerName = None,
+    data: Where = None,
+    request_id: RequestId = None,
+    as_json: Json = False,
+) -> None:
+    """Take events of shoppers again who were suppressed; consent that they took back themselves stays withdrawn.
+
+    Example: hotbasket privacy unsuppress c-1842
+    """
+    _ask("unsuppress", shoppers, file, retailer, data, request_id, as_json)
+
+
+@commands.command()
+def status(
+    request_id: Annotated[str, typer.Argument(help="The request's id.")],
+    retailer: RetailerName = None,
+    data: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Show how far a request is; shoppers are not named.
+
+    Example: hotbasket privacy status 0192f0c1-2c4e-7a10-9c53-1f0e6f6a2b11
+    """
+
+    async def work(ports: Ports) -> Request:
+        one = chosen(ports, retailer)
+        found = await ports.privacy.get(one.retailer_id, request_id)
+        if found is None:
+            raise Refused(f"{one.name} has made no request {request_id}")
+        return found
+
+    _show(in_stores(data, work), as_json)
+
+
+@commands.command()
+def worker() -> None:
+    """Run the process that does what requests ask for, in a production system; `hotbasket run` does so itself.
+
+    Example: hotbasket privacy worker
+    """
+    from deploy.processes import serve_privacy_worker  # noqa: PLC0415 - the other commands need not wait for it
+
+    logs.configure("stdout")
+    sys.exit(uvloop.run(serve_privacy_worker(load_settings())))
+
+
+def _ask(
+    kind: Kind,
+    shoppers: list[str] | None,
+    file: typer.FileText | None,
+    retailer: str | None,
+    data: Path | None,
+    request_id: UUID | None,
+    as_json: bool,
+) -> None:
+    shopper_ids = _read(shoppers, file)
+
+    async def work(ports: Ports) -> Request:
+        one = chosen(ports, retailer)
+        key = ports.secrets.privacy_key(one.retailer_id)
+        sealer = Sealer(key)
+        subjects: dict[str, Subject] = {}
+        for shopper_id in shopper_ids:
+            shopper = hash_of(ports, one, shopper_id)
+            digest = shopper_digest(key, shopper)
+            subjects[digest] = Subject(digest, sealer.seal(digest, shopper))
+        now_ms = SystemClock().now_ms()
+        asked = Request(
+            request_id=str(request_id or uuid4()),
+            retailer_id=one.retailer_id,
+            kind=kind,
+            opened_at_ms=now_ms,
+            due_at_ms=now_ms + load_settings().privacy_due_days * _DAY_MS,
+            shoppers=len(subjects),
+        )
+        async with audited(ports, one.retailer_id, f"privacy.{kind}", request_target(asked.request_id)):
+            return await ports.privacy.open(asked, list(subjects.values()))
+
+    _show(in_stores(data, work), as_json)
+
+
+def _read(shoppers: list[str] | None, file: typer.FileText | None) -> list[str]:
+    """Gives the ids that were named, each once.
+
+    Raises:
+        BadParameter: none, too many, or one that can't be an id; which is said by its place, never by itself.
+    """
+    lines = [] if file is None else [line.strip() for line in file]
+    shopper_ids = list(dict.fromkeys([*(shoppers or ()), *(line for line in lines if line)]))
+    if not 1 <= len(shopper_ids) <= SUBJECTS_MAX:
+        named = len(shopper_ids)
+        raise typer.BadParameter(f"name 1 to {SUBJECTS_MAX} shoppers, here or with --file; these are {named}")
+    for number, shopper_id in enumerate(shopper_ids, start=1):
+        if len(shopper_id) > _ID_MAX or not shopper_id.isprintable():
+            raise typer.BadParameter(f"number {number} is no id: an id is 1-{_ID_MAX} printable characters")
+        if contains_email(shopper_id):
+            raise typer.BadParameter(f"number {number} holds an e-mail address: a shopper id is technical")
+    return shopper_ids
+
+
+def _show(request: Request, as_json: bool) -> None:
+    view: dict[str, Any] = told(request)
+    if as_json:
+        document(view)
+        return
+    whom = "1 shopper" if request.shoppers == 1 else f"{request.shoppers} shoppers"
+    say(f"request {view['request_id']}: {request.kind} {whom}")
+    if view["state"] == "done":
+        say(f"  done at {view['done_at']}")
+        return
+    what = {"log": "its records in the event log", "gateways": "the word of every gateway"}[view["waits_for"]]
+    say(f"  open since {view['opened_at']}, due at {view['due_at']}; it waits for {what}")

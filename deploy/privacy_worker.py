@@ -1,0 +1,157 @@
+"""Does what privacy requests ask for: appends their records, and sees when every gateway goes by the list.
+
+One runs in a system, as a process of its own or inside `hotbasket run`. Two beside each other do no harm: what both
+append has the same ids, and the second of them is absorbed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from adapters.sealing import Sealer
+from adapters.wiring import Ports
+from domain.errors import HotbasketError
+from domain.ports.clock import Clock
+from domain.ports.event_log import EventLog
+from domain.ports.privacy_requests import GatewayWords, PrivacyRequests, Request
+from domain.privacy import KINDS, is_in_force, record_of
+from domain.records import Record
+from monitoring.metrics import PrivacyMetrics
+
+LOOK_S = 1.0
+APPENDED_AT_ONCE = 500
+_APPEND_WITHIN_S = 30.0
+_MS = 1_000
+
+log = structlog.get_logger("hotbasket.privacy")
+
+
+class PrivacyWorker:
+    """Works through the requests that are open, oldest first, again and again.
+
+    Args:
+        requests: the port.
+        words: what gateways have confirmed.
+        events: where records are appended.
+        privacy_key: gives a retailer's privacy key.
+        clock: dates records and stages.
+        metrics: says how many requests are open, and since when.
+        look_s: seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        requests: PrivacyRequests,
+        words: GatewayWords,
+        events: EventLog,
+        privacy_key: Callable[[str], bytes],
+        clock: Clock,
+        metrics: PrivacyMetrics,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._requests = requests
+        self._words = words
+        self._events = events
+        self._privacy_key = privacy_key
+        self._clock = clock
+        self._metrics = metrics
+        self._look_s = look_s
+        self._fault = ""
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Works until `stop`; what fails is tried again."""
+        while not self._stopping.is_set():
+            try:
+                await self.look()
+            except (HotbasketError, TimeoutError) as error:
+                self._failed(str(error) or "the event log does not answer")
+            else:
+                self._fault = ""
+            try:
+                async with asyncio.timeout(self._look_s):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    def stop(self) -> None:
+        """Asks `run` to return."""
+        self._stopping.set()
+
+    async def look(self) -> None:
+        """Takes every open request as far as it goes now.
+
+        A retailer's records are appended in the order of its requests: where one can't be, those behind it wait.
+
+        Raises:
+            HotbasketError: the first request that failed; those of other retailers were looked at all the same.
+        """
+        pending = await self._requests.pending()
+        self._tell(pending)
+        stuck: set[str] = set()
+        first: Exception | None = None
+        for request in pending:
+            try:
+                if request.stage == "log" and request.retailer_id not in stuck:
+                    await self._append(request)
+            except (HotbasketError, TimeoutError) as error:
+                stuck.add(request.retailer_id)
+                first = first or error
+        await self._finish()
+        if first is not None:
+            raise first
+
+    async def _append(self, request: Request) -> None:
+        key = self._privacy_key(request.retailer_id)
+        sealer, now_ms = Sealer(key), self._clock.now_ms()
+        records = [
+            record_of(request, subject.digest, sealer.unseal(subject.digest, subject.sealed), now_ms)
+            for subject in await self._requests.subjects(request.request_id)
+        ]
+        for first in range(0, len(records), APPENDED_AT_ONCE):
+            await self._append_some(records[first : first + APPENDED_AT_ONCE])
+        await self._requests.advance(request.request_id, "gateways", self._clock.now_ms())
+
+    async def _append_some(self, records: Sequence[Record]) -> None:
+        async with asyncio.timeout(_APPEND_WITHIN_S):
+            await self._events.append(records)
+
+    async def _finish(self) -> None:
+        """Ends the requests of which every gateway knows."""
+        waiting = [request for request in await self._requests.pending() if request.stage == "gateways"]
+        if not waiting:
+            return
+        words = await self._words.confirmations()
+        for request in waiting:
+            now_ms = self._clock.now_ms()
+            if is_in_force(request, words, now_ms):
+                await self._requests.advance(request.request_id, "done", now_ms)
+                log.info(
+                    "privacy request done",
+                    request_id=request.request_id,
+                    kind=request.kind,
+                    shoppers=request.shoppers,
+                    seconds=(now_ms - request.opened_at_ms) / _MS,
+                )
+
+    def _tell(self, pending: Sequence[Request]) -> None:
+        for kind in KINDS:
+            self._metrics.privacy_open.labels(kind).set(sum(request.kind == kind for request in pending))
+        now_ms = self._clock.now_ms()
+        oldest_ms = min((request.opened_at_ms for request in pending), default=now_ms)
+        self._metrics.privacy_oldest_s.set(max(0, now_ms - oldest_ms) / _MS)
+        self._metrics.privacy_overdue.set(sum(request.due_at_ms < now_ms for request in pending))
+
+    def _failed(self, fault: str) -> None:
+        self._metrics.privacy_errors.inc()
+        if fault != self._fault:
+            log.warning("privacy requests wait", error=fault)
+        self._fault = fault
+
+
+def privacy_worker(ports: Ports, clock: Clock, metrics: PrivacyMetrics) -> PrivacyWorker:
+    """Gives the worker of a system that is open."""
+    return PrivacyWorker(ports.privacy, ports.words, ports.events, ports.secrets.privacy_key, clock, metrics)

@@ -1,0 +1,74 @@
+"""What privacy requests are: how they are asked and told, what stands in the log for them, when they are done.
+
+Suppressing a shopper does two things that need not wait for each other. The list of suppressed shoppers, changed with
+the request, turns away at the gateways what comes from now on. A record in the event log makes the shopper's actor
+clear the page, and pass over what a gateway took before it had heard of the list. The request is done when the record
+is durable and every gateway has said that it goes by the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, get_args
+
+from domain.events import ShopperSuppressed, ShopperUnsuppressed
+from domain.ids import ShopperHash, request_event_id
+from domain.ports.privacy_requests import Confirmation, Kind, Request
+from domain.records import SCHEMA_VERSION, Record
+from domain.timestamps import from_unix_ms, rfc3339
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+SPEAKS_UP_MS: Final = 3_000
+"""A gateway that starts goes by the list at once, and has said so by then."""
+GATEWAY_GONE_MS: Final = 10 * 60 * 1_000
+"""A gateway that has said nothing for so long is not waited for: it was killed, or the host is gone."""
+
+
+def told(request: Request) -> dict[str, Any]:
+    """Gives a request as the gateway and the command line tell it."""
+    is_done = request.stage == "done"
+    return {
+        "request_id": request.request_id,
+        "kind": request.kind,
+        "state": "done" if is_done else "open",
+        "waits_for": None if is_done else request.stage,
+        "shoppers": request.shoppers,
+        "opened_at": rfc3339(request.opened_at_ms),
+        "due_at": rfc3339(request.due_at_ms),
+        "done_at": rfc3339(request.stage_at_ms) if is_done else None,
+    }
+
+
+def request_target(request_id: str) -> str:
+    """Gives how the audit trail names a request."""
+    return f"privacy request {request_id}"
+
+
+def record_of(request: Request, digest: str, shopper: ShopperHash, now_ms: int) -> Record:
+    """Gives what stands in the event log for one shopper of a request: the same id however often it is appended."""
+    kind = ShopperSuppressed if request.kind == "suppress" else ShopperUnsuppressed
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        retailer_id=request.retailer_id,
+        received_at_ms=now_ms,
+        event_time_ms=now_ms,
+        event=kind(
+            event_id=request_event_id(request.request_id, digest),
+            occurred_at=from_unix_ms(now_ms),
+            shopper_id=shopper,
+        ),
+    )
+
+
+def is_in_force(request: Request, words: Iterable[Confirmation], now_ms: int) -> bool:
+    """Tells whether no gateway can go by an older list than the request's, but one that was silent for long."""
+    return now_ms - request.opened_at_ms >= SPEAKS_UP_MS and not unconfirmed(request, words, now_ms)
+
+
+def unconfirmed(request: Request, words: Iterable[Confirmation], now_ms: int) -> Sequence[str]:
+    """Gives the ids of the gateways that still have to say that they go by the request's list."""
+    return [
+        word.gateway_id
+        for word in words
+        if word.version < request.list_version and now_ms - word.at_ms < GATEWAY_GONE_MS
+    ]

@@ -1,0 +1,69 @@
+"""The routes of privacy requests in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from domain.ports.privacy_requests import Stage
+from domain.privacy import KINDS
+from domain.repeated_requests import SUBJECTS_MAX
+from gateway.openapi_parts import WITH_BODY, Json, body_of, keys_for, object_of, operation
+from gateway.privacy import PATH
+
+_ID: Json = {"type": "string", "format": "uuid"}
+
+
+def privacy_paths() -> Json:
+    """Gives `/v1/privacy/requests` and what is below."""
+    asked = object_of(
+        {
+            "kind": {"type": "string", "enum": list(KINDS)},
+            "shopper_ids": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": SUBJECTS_MAX,
+                "items": {"type": "string", "minLength": 1, "maxLength": 128},
+            },
+            "request_id": {**_ID, "description": "Of your making: the same request sent again changes nothing."},
+        },
+        "kind",
+        "shopper_ids",
+        closed=True,
+    )
+    post = operation(
+        "openPrivacyRequest",
+        "Ask that nothing is taken of shoppers any more, or that it is again",
+        "Durable when it is answered, in force at every gateway within 2 seconds, and then done: ask for it. Without "
+        "a `request_id`, the same question about the same shoppers is answered with the request that is open.",
+        keys_for("privacy"),
+        {202: ("The request as it stands.", "PrivacyRequest")},
+        (*WITH_BODY, 409),
+        requestBody=body_of(asked, "application/json"),
+    )
+    get = operation(
+        "readPrivacyRequest",
+        "See how far a request is",
+        "Shoppers are not named.",
+        keys_for("privacy"),
+        {200: ("The request as it stands.", "PrivacyRequest")},
+        (401, 403, 404, 405, 503),
+        parameters=[{"name": "request_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+    )
+    return {PATH: {"post": post}, f"{PATH}/{{request_id}}": {"get": get}}
+
+
+def privacy_schemas() -> Json:
+    """Gives the schema of a request."""
+    moment = {"type": "string", "format": "date-time"}
+    waits = [stage for stage in get_args(Stage) if stage != "done"]
+    request = {
+        "request_id": _ID,
+        "kind": {"type": "string", "enum": list(KINDS)},
+        "state": {"type": "string", "enum": ["open", "done"]},
+        "waits_for": {"enum": [*waits, None]},
+        "shoppers": {"type": "integer", "minimum": 1, "maximum": SUBJECTS_MAX},
+        "opened_at": moment,
+        "due_at": moment,
+        "done_at": {**moment, "type": ["string", "null"]},
+    }
+    return {"PrivacyRequest": object_of(request, *request, closed=True)}

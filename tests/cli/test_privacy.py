@@ -1,0 +1,93 @@
+"""`hotbasket privacy`: a shopper objects at a running system, and changes their mind; what can't be asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.cli.running import Running, hotbasket, hotbasket_json
+from tests.cli.test_commands import SAUCE, written
+from tests.gateway.standing import added
+
+DONE_WITHIN_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running system for the file."""
+    with Running(tmp_path_factory.mktemp("privacy") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def secret(running: Running) -> str:
+    """The secret key of a retailer of that system, who has a tree."""
+    added_retailer = hotbasket_json("retailer", "add", "shop", "--data", running.data)
+    hotbasket_json("tree", "push", written(running.data.parent / "tree.json", SAUCE), "--data", running.data)
+    key: str = added_retailer["secret_key"]
+    return key
+
+
+def shown(running: Running, secret: str, shopper_id: str) -> tuple[str, int]:
+    """Puts pasta into a basket: what became of the event, and how many experiences it brought."""
+    status, answer = running.post("/v1/events", secret, added("pasta", shopper_id), prefer="wait=2")
+    assert 200 == status, answer
+    (result,) = answer["results"]
+    return result["status"], len(answer["experiences"])
+
+
+def wait_until_done(running: Running, request_id: str) -> dict[str, Any]:
+    """Asks for a request until it is done."""
+    deadline_s = time.monotonic() + DONE_WITHIN_S
+    while True:
+        told: dict[str, Any] = hotbasket_json("privacy", "status", request_id, "--data", running.data)
+        if told["state"] == "done":
+            return told
+        assert time.monotonic() < deadline_s, told
+
+
+def test_a_shopper_objects_and_changes_their_mind(running: Running, secret: str, tmp_path: Path) -> None:
+    """From the command's end on events are dropped; from the opposite's end on they are taken, and decided, again."""
+    objections = tmp_path / "objections.txt"
+    objections.write_text("c-objects\n\nc-never-seen\nc-objects\n", encoding="utf-8")
+    assert ("stored", 1) == shown(running, secret, "c-objects")
+    opened = hotbasket_json("privacy", "suppress", "--file", objections, "--data", running.data)
+    assert ("suppress", 2, "open") == (opened["kind"], opened["shoppers"], opened["state"])
+    assert ("dropped", 0) == shown(running, secret, "c-objects")
+    assert ("stored", 1) == shown(running, secret, "c-stays")
+    assert 2 == wait_until_done(running, opened["request_id"])["shoppers"]
+    said = hotbasket("privacy", "status", opened["request_id"], "--data", running.data).stdout
+    assert f"request {opened['request_id']}: suppress 2 shoppers\n  done at " in said
+    assert "c-objects" not in said
+    back = hotbasket_json("privacy", "unsuppress", "c-objects", "--data", running.data)
+    wait_until_done(running, back["request_id"])
+    assert ("stored", 1) == shown(running, secret, "c-objects")
+    actions = [entry["action"] for entry in hotbasket_json("audit", "--data", running.data)]
+    assert ["privacy.suppress", "privacy.unsuppress"] == actions[-2:]
+    assert 0 == running.metric("hotbasket_privacy_requests_overdue")
+
+
+def test_what_can_not_be_asked(running: Running, secret: str, tmp_path: Path) -> None:
+    """Nobody, too many, an e-mail address, which is not repeated; and a request that nobody made."""
+    assert secret
+    many = tmp_path / "many.txt"
+    many.write_text("\n".join(str(number) for number in range(5_001)), encoding="utf-8")
+    address = tmp_path / "address.txt"
+    address.write_text("c-1\nann@example.org\n", encoding="utf-8")
+    for arguments, said in (
+        ((), "name 1 to 5000 shoppers"),
+        (("--file", str(many)), "these are 5001"),
+        (("--file", str(address)), "number 2 holds an e-mail address"),
+        (("c-1", "--request-id", "seven"), "Input should be a valid UUID"),
+    ):
+        refused = hotbasket("privacy", "suppress", *arguments, "--data", running.data, COLUMNS="200")
+        assert (2, True) == (refused.returncode, said in refused.stderr), refused.stderr
+        assert "example.org" not in refused.stderr
+    request_id = str(uuid4())
+    unknown = hotbasket("privacy", "status", request_id, "--data", running.data)
+    assert (1, f"shop has made no request {request_id}\n") == (unknown.returncode, unknown.stderr)
