@@ -62,12 +62,12 @@ def test_another_requests_id_is_refused(there: Stored) -> None:
 def test_a_request_starts_at_the_first_stage() -> None:
     """Since it was opened, with the list that it made."""
     asked: Request = request("one", stage="done", stage_at_ms=3, list_version=2, shoppers=1)
-    expected = replace(asked, stage="gateways", stage_at_ms=asked.opened_at_ms, list_version=9, shoppers=4)
+    expected = replace(asked, stage="log", stage_at_ms=asked.opened_at_ms, list_version=9, shoppers=4)
     assert expected == as_opened(asked, 4, 9)
 
 
 @pytest.mark.parametrize(
-    ("stage", "expected"), [("gateways", ()), ("log", ("gateways",)), ("done", ("gateways", "log"))]
+    ("stage", "expected"), [("log", ()), ("gateways", ("log",)), ("done", ("log", "gateways"))]
 )
 def test_a_stage_is_reached_from_those_before_it(stage: Stage, expected: tuple[Stage, ...]) -> None:
     """Never from itself or a later one."""
