@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,8 @@ from adapters.settings import Settings, data_files
 from domain.errors import Refused
 
 _FILE = "secrets.json"
+_NAMES = ("subscription", "identity")
+_BEFORE = "identity_before"
 _BYTES = 32
 _OTHERS = 0o077
 
@@ -24,38 +25,18 @@ class Secrets(NamedTuple):
 
     Attributes:
         subscription: signs subscription tokens.
-        identity: from which every retailer's shopper key and privacy key are made.
+        identity: the key-encryption key, which wraps every retailer's shopper key and privacy key; empty in a process
+            that names nobody.
+        identity_before: the one before it, while keys may still be wrapped under that; empty otherwise.
     """
 
     subscription: bytes
     identity: bytes
+    identity_before: bytes = b""
 
     def __repr__(self) -> str:
         """Shows nothing."""
         return "Secrets(***)"
-
-    def shopper_key(self, retailer_id: str) -> bytes:
-        """Gives the key under which a retailer's shopper ids are hashed.
-
-        Raises:
-            Refused: this process was not given the secret.
-        """
-        return self._derived("shopper-key", retailer_id)
-
-    def privacy_key(self, retailer_id: str) -> bytes:
-        """Gives the key under which the audit trail names a retailer's shoppers.
-
-        It is made from the same secret as the shopper key, and neither tells the other.
-
-        Raises:
-            Refused: this process was not given the secret.
-        """
-        return self._derived("privacy-key", retailer_id)
-
-    def _derived(self, purpose: str, retailer_id: str) -> bytes:
-        if not self.identity:
-            raise Refused("this process holds no HOTBASKET_IDENTITY_SECRET, so it can't name a shopper")
-        return hmac.digest(self.identity, f"{purpose}:{retailer_id}".encode(), "sha256")
 
 
 def secrets_file(data: Path) -> Path:
@@ -70,10 +51,39 @@ def load_secrets(data: Path) -> Secrets:
         Refused: others may read them, the file is damaged, or it is gone while what was made with it is there.
     """
     loss = "without it no shopper can be recognised again"
-    return Secrets(*kept_secrets(secrets_file(data), Secrets._fields, data_files(data)["control"], loss))
+    made_with = data_files(data)["control"]
+    return Secrets(*kept_secrets(secrets_file(data), _NAMES, made_with, loss, at_times=(_BEFORE,)))
 
 
-def kept_secrets(path: Path, names: Sequence[str], made_with: Path, loss: str) -> list[bytes]:
+def write_secrets(data: Path, kept: Secrets) -> None:
+    """Replaces the secrets of a data directory, whole or not at all, whatever happens meanwhile; their owner stays.
+
+    Raises:
+        OSError: they can't be written; those before are still there.
+    """
+    fields = {name: secret.hex() for name, secret in zip((*_NAMES, _BEFORE), kept, strict=True) if secret}
+    path = secrets_file(data)
+    draft = path.with_name(f".{path.name}.next")
+    _write(draft, fields)
+    owner = path.stat()
+    # A system that runs as somebody else must still read what an administrator's command has changed.
+    os.chown(draft, owner.st_uid, owner.st_gid)
+    draft.replace(path)
+    descriptor = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def new_secret() -> bytes:
+    """Gives a secret that nobody has had before."""
+    return secrets.token_bytes(_BYTES)
+
+
+def kept_secrets(
+    path: Path, names: Sequence[str], made_with: Path, loss: str, at_times: Sequence[str] = ()
+) -> list[bytes]:
     """Reads the secrets of a file, and makes them once.
 
     Args:
@@ -81,6 +91,7 @@ def kept_secrets(path: Path, names: Sequence[str], made_with: Path, loss: str) -
         names: of the secrets in it.
         made_with: what is worth nothing without them: where it is there, lost secrets are not replaced.
         loss: what their loss means, for the sentence that says so.
+        at_times: names of secrets that are not always in it; those that are there follow the others, in this order.
 
     Raises:
         Refused: others may read them, the file is damaged, or it is gone while what was made with it is there.
@@ -93,7 +104,7 @@ def kept_secrets(path: Path, names: Sequence[str], made_with: Path, loss: str) -
         raise Refused(f"{path} can be read by others: chmod 600 {path}, and think about who has read it")
     try:
         read = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-        made = [bytes.fromhex(read[name]) for name in names]
+        made = [bytes.fromhex(read[name]) for name in (*names, *(name for name in at_times if name in read))]
     except (msgspec.MsgspecError, KeyError, ValueError):
         made = [b""]
     if min(map(len, made)) < _BYTES:
@@ -113,7 +124,10 @@ def secrets_of(settings: Settings, *, needed: bool) -> Secrets:
     """
     if not needed:
         return Secrets(b"", b"")
-    return Secrets(*given_secrets(settings, ("subscription_secret", "identity_secret")))
+    names = ["subscription_secret", "identity_secret"]
+    if settings.identity_secret_before.get_secret_value():
+        names.append("identity_secret_before")
+    return Secrets(*given_secrets(settings, names))
 
 
 def given_secrets(settings: Settings, names: Sequence[str]) -> list[bytes]:
@@ -139,16 +153,21 @@ def given_secrets(settings: Settings, names: Sequence[str]) -> list[bytes]:
 
 def _make(path: Path, names: Sequence[str]) -> None:
     """Writes new secrets beside the file and links them into place, so that two processes agree on one."""
-    fresh = {name: secrets.token_hex(_BYTES) for name in names}
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(fresh))
-        file.flush()
-        os.fsync(file.fileno())
+    _write(draft, {name: secrets.token_hex(_BYTES) for name in names})
     try:
         os.link(draft, path)
     except FileExistsError:
         pass  # another process was first
     finally:
         draft.unlink()
+
+
+def _write(path: Path, fields: Mapping[str, str]) -> None:
+    """Writes a file that its owner alone may read, durably, in place of what a killed process left there."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(fields))
+        file.flush()
+        os.fsync(file.fileno())

@@ -135,7 +135,11 @@ class Settings(BaseSettings):
     )
     identity_secret: SecretStr = Field(
         default=SecretStr(""),
-        description="shopper ids are hashed under keys made from it, 64 hex digits; gateways and commands only",
+        description="key-encryption key: wraps the keys that name shoppers, 64 hex digits; gateways and commands only",
+    )
+    identity_secret_before: SecretStr = Field(
+        default=SecretStr(""),
+        description="key-encryption key of before, until `retailer rewrap-keys` is done; empty = none",
     )
 
     # Reward vault: a database apart, for gateways and `hotbasket rewards` alone. No other process needs any of these.

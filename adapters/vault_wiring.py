@@ -21,7 +21,7 @@ from domain.ports.reward_vault import RewardVault
 _FILE = "vault-secret.json"
 _SECRETS = ("vault",)
 _LOSS = "without it no e-mail address in the vault can be read"
-_OTHER_SECRETS = ("subscription_secret", "identity_secret")
+_OTHER_SECRETS = ("subscription_secret", "identity_secret", "identity_secret_before")
 
 _log = logging.getLogger("hotbasket.vault")
 

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn, cast
+from typing import Any, Literal, NamedTuple
 
 from adapters.data_dir import prepare
 from adapters.finding import Finding
-from adapters.secrets import Secrets, load_secrets, secrets_of
+from adapters.identity_keys import IdentityKeys
+from adapters.no_logs import no_logs
+from adapters.secret_source import DirectorySecrets, GivenSecrets
+from adapters.secrets import Secrets, secrets_of
 from adapters.settings import Settings, data_files
 from adapters.sqlite import control_file, log_rows, state_file
 from adapters.sqlite.audit_trail import SqliteAuditTrail
@@ -23,6 +26,7 @@ from adapters.sqlite.event_store import SqliteEventStore
 from adapters.sqlite.experience_log import SqliteExperienceLog
 from adapters.sqlite.failed_events import SqliteFailedEvents
 from adapters.sqlite.gateway_words import SqliteGatewayWords
+from adapters.sqlite.identity_keys import SqliteIdentityKeyRows
 from adapters.sqlite.inspection import Report, inspect
 from adapters.sqlite.log_writer import LogWriter
 from adapters.sqlite.privacy_requests import SqlitePrivacyRequests
@@ -31,7 +35,7 @@ from adapters.sqlite.retention import Retention
 from adapters.sqlite.snapshot_store import SqliteSnapshotStore
 from adapters.sqlite.tree_releases import SqliteTreeReleases
 from adapters.sqlite.tree_store import SqliteTreeStore
-from domain.errors import HotbasketError, PortError, Refused
+from domain.errors import HotbasketError, Refused
 from domain.ids import Position
 from domain.ports.audit_trail import AuditTrail
 from domain.ports.budget_ledger import BudgetLedger
@@ -41,6 +45,7 @@ from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
 from domain.ports.experience_log import ExperienceLog
 from domain.ports.failed_events import FailedEvents
+from domain.ports.identity_keys import IdentityKeyRows
 from domain.ports.privacy_requests import GatewayWords, PrivacyRequests
 from domain.ports.retailers import Retailers
 from domain.ports.snapshot_store import SnapshotStore
@@ -53,6 +58,7 @@ class Ports(NamedTuple):
     """Every port of one process, opened.
 
     Attributes:
+        identity: the keys under which shoppers are named; refuses in a process that names nobody.
         expire: removes from the stores that can't do so by themselves what is old and saved; gives how many records.
         close: flushes what was accepted and closes everything; may be repeated.
     """
@@ -65,6 +71,8 @@ class Ports(NamedTuple):
     releases: TreeReleases
     failed: FailedEvents
     retailers: Retailers
+    key_rows: IdentityKeyRows
+    identity: IdentityKeys
     campaigns: Campaigns
     ledger: BudgetLedger
     audit: AuditTrail
@@ -83,7 +91,8 @@ def embedded(data: Path, settings: Settings, metrics: Metrics, clock: Clock) -> 
         PortError: not retriable: a file is damaged or of a newer version.
     """
     prepare(data)
-    secrets = load_secrets(data)
+    secrets = DirectorySecrets(data)
+    secrets.read()
     files = data_files(data)
     busy_s = settings.sqlite_busy_s
     with ExitStack() as opened:
@@ -113,11 +122,11 @@ class _Files(NamedTuple):
     control: ControlFile
 
 
-def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Clock, opened: ExitStack) -> Ports:
+def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, clock: Clock, opened: ExitStack) -> Ports:
     events = SqliteEventLog(files.writer, files.reader, files.state, settings)
     experiences = SqliteExperienceLog(files.writer, files.reader, settings, clock)
     snapshots = SqliteSnapshotStore(files.state, files.state_reader)
-    retailers = SqliteRetailers(files.control)
+    retailers, key_rows = SqliteRetailers(files.control), SqliteIdentityKeyRows(files.control)
     retention = Retention(events, experiences, snapshots, retailers, settings, clock)
 
     async def close() -> None:
@@ -133,19 +142,23 @@ def _over_files(files: _Files, secrets: Secrets, settings: Settings, clock: Cloc
         releases=SqliteTreeReleases(files.control, clock),
         failed=SqliteFailedEvents(files.state, files.control, clock),
         retailers=retailers,
+        key_rows=key_rows,
+        identity=IdentityKeys(retailers, key_rows, secrets),
         campaigns=SqliteCampaigns(files.control),
         ledger=SqliteBudgetLedger(files.control, clock),
         audit=SqliteAuditTrail(files.control),
         privacy=SqlitePrivacyRequests(files.control),
         words=SqliteGatewayWords(files.control),
-        secrets=secrets,
+        secrets=secrets.read(),
         expire=retention.expire,
         close=close,
     )
 
 
-Role = Literal["gateway", "worker", "archiver", "privacy", "command", "all"]
+Role = Literal["gateway", "worker", "archiver", "privacy", "command", "batch", "all"]
 """What a process on servers is for; `all` is for tests."""
+_NAMES_SHOPPERS: frozenset[Role] = frozenset({"gateway", "privacy", "command", "all"})
+"""Who is given the secrets; the others work on hashes alone."""
 
 
 async def production(
@@ -154,7 +167,7 @@ async def production(
     """Opens the servers' stores: Kafka, ScyllaDB and Postgres.
 
     Args:
-        role: what the process is for: an archiver consumes the cold group, a command opens no log.
+        role: what the process is for: an archiver consumes the cold group, commands and batch jobs open no log.
         member: under which stable name the process consumes; None = it never does.
 
     Raises:
@@ -166,13 +179,14 @@ async def production(
         from adapters.kafka.open import open_logs  # noqa: PLC0415
         from adapters.postgres.open import open_control  # noqa: PLC0415
         from adapters.scylla.open import open_stores  # noqa: PLC0415
-    secrets = secrets_of(settings, needed=role in ("gateway", "privacy", "command", "all"))
+    secrets = secrets_of(settings, needed=role in _NAMES_SHOPPERS)
+    has_logs = role not in ("command", "batch")
     group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
     async with AsyncExitStack() as opened:
         # Side by side: a worker that was killed is to be back within a second.
         opening_control = asyncio.ensure_future(open_control(settings, metrics, clock))
         opening_logs: asyncio.Future[Any] = asyncio.ensure_future(
-            _no_logs() if role == "command" else open_logs(settings, metrics, clock, group=group, member=member)
+            open_logs(settings, metrics, clock, group=group, member=member) if has_logs else no_logs()
         )  # Any: one of two tuples with the same fields
         await asyncio.wait((opening_control, opening_logs))
         for opening in (opening_control, opening_logs):
@@ -182,7 +196,7 @@ async def production(
         if len(errors) > 1 and all(isinstance(error, HotbasketError) for error in errors):
             raise Refused(*map(str, errors))
         control, logs = opening_control.result(), opening_logs.result()
-        partitions = 0 if role == "command" else logs.events.partitions
+        partitions = logs.events.partitions if has_logs else 0
         stores = await open_stores(
             settings, metrics, clock, control.generations, control.requests, partitions=partitions
         )
@@ -196,6 +210,8 @@ async def production(
             releases=stores.releases,
             failed=stores.failed,
             retailers=control.retailers,
+            key_rows=control.key_rows,
+            identity=IdentityKeys(control.retailers, control.key_rows, GivenSecrets(secrets)),
             campaigns=control.campaigns,
             ledger=control.ledger,
             audit=control.audit,
@@ -346,34 +362,6 @@ def _require_servers(settings: Settings, needed: Sequence[str] = ("kafka", "scyl
         raise Refused(
             *(f"HOTBASKET_{name.upper()} is not set: it says where the server is; see .env.example" for name in missing)
         )
-
-
-class _Logs(NamedTuple):
-    """Both logs, opened."""
-
-    events: EventLog
-    experiences: ExperienceLog
-    close: Callable[[], Awaitable[None]]
-
-
-async def _no_logs() -> _Logs:
-    """Gives logs that nobody may use: a command works while Kafka is away."""
-    events, experiences = _NotOpened("event log"), _NotOpened("experience log")
-
-    async def close() -> None:
-        """There is nothing to close."""
-
-    return _Logs(cast(EventLog, events), cast(ExperienceLog, experiences), close)
-
-
-class _NotOpened:
-    """Stands where a port would, in a process that was not wired to it."""
-
-    def __init__(self, port: str) -> None:
-        self._port = port
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise PortError(f"this command works without the {self._port}, and yet asked for {name}", retriable=False)
 
 
 async def _nothing_to_expire() -> int:

@@ -192,7 +192,7 @@ def _opened(store: StoreOptions) -> Iterator[_Opened]:
 async def _ports(store: StoreOptions) -> Ports:
     settings = load_settings()
     if store.data is None:
-        return await production(settings, Metrics(), SystemClock(), role="command")
+        return await production(settings, Metrics(), SystemClock(), role="batch")
     if not data_files(store.data)["log"].is_file():
         raise Refused(f"{store.data} holds no hotbasket data: name the directory that hotbasket run --data was given")
     return embedded(store.data, settings, Metrics(), SystemClock())

@@ -158,7 +158,7 @@ def _roll_back(data: Where, retailer: RetailerName, as_json: bool) -> None:
     async def work(ports: Ports) -> int:
         return await rollback(ports.releases, chosen(ports, retailer).retailer_id)
 
-    generation = in_stores(data, work)
+    generation = in_stores(data, work, role="batch")
     if as_json:
         document({"generation": generation})
     else:

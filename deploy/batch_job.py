@@ -56,7 +56,7 @@ def opened(wanted: Wanted) -> Iterator[Job]:
     require_libraries()
     settings = load_settings()
     data = wanted.data if wanted.data is not None or has_servers(settings) else DATA
-    retailer, catalogue, campaigns = in_stores(wanted.data, lambda ports: _about(ports, wanted.retailer))
+    retailer, catalogue, campaigns = in_stores(wanted.data, lambda ports: _about(ports, wanted.retailer), role="batch")
     root = _warehouse(data, settings)
     from batch.jobs import Job  # noqa: PLC0415 - after the libraries are known to be there
     from batch.runs import Runs  # noqa: PLC0415

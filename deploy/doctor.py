@@ -27,7 +27,7 @@ from adapters.wiring import Ports, has_servers, inspect_files, inspect_servers
 from deploy.listeners import listen
 from deploy.options import DATA, Json, Where, document, progress, say
 from deploy.stores import in_stores
-from domain.errors import HotbasketError, Refused
+from domain.errors import HotbasketError, PortError, Refused
 
 LIBRARIES = ("httptools", "msgspec", "prometheus-client", "starlette", "thespian", "typer", "uvicorn", "uvloop")
 SERVER_LIBRARIES = ("aiokafka", "psycopg", "scylla-driver")
@@ -77,6 +77,7 @@ def _checks(data: Path, host: str, port: int) -> list[Callable[[], list[Finding]
         lambda: [secrets(data)],
         lambda: list(files(data)),
         lambda: [snapshots(data)],
+        lambda: list(identity_keys(data)),
         lambda: [disk(data)],
         lambda: [fsync(data)],
         lambda: [public_port(host, port)],
@@ -90,9 +91,15 @@ def server_checks() -> list[Callable[[], list[Finding]]]:
         lambda: [python()],
         lambda: list(libraries((*LIBRARIES, *SERVER_LIBRARIES))),
         lambda: list(settings()),
-        lambda: list(asyncio.run(inspect_servers(_settings(), SystemClock()))),
+        servers,
         lambda: [metrics_port()],
     ]
+
+
+def servers() -> list[Finding]:
+    """Looks at the servers, and at what they hold where all of them can be worked with."""
+    found = asyncio.run(inspect_servers(_settings(), SystemClock()))
+    return found + list(identity_keys(None)) if all(one.good for one in found) else found
 
 
 def python() -> Finding:
@@ -187,6 +194,37 @@ def snapshots(data: Path) -> Finding:
     except HotbasketError as error:
         cure = "put the log's newer backup in place, or move state.db away: the log refills it"
         return Finding("snapshots", False, str(error), cure)
+
+
+def identity_keys(data: Path | None) -> Iterator[Finding]:
+    """Looks whether every retailer's keys can be opened; nothing where the stores can't, which other checks say.
+
+    Args:
+        data: the directory; None = the servers.
+    """
+    if data is not None and not _holds_data(data):
+        return
+
+    async def work(ports: Ports) -> tuple[list[str], int]:
+        faults = []
+        control = ports.retailers.current()
+        for retailer_id in control.retailers:
+            try:
+                ports.identity.shopper_key(retailer_id)
+            except PortError as error:
+                faults.append(str(error))
+        return faults, len(control.retailers.keys() - control.wrapped.keys())
+
+    try:
+        faults, derived = in_stores(data, work)
+    except HotbasketError:
+        return
+    for fault in faults:
+        detail, _, cure = fault.partition(": ")
+        yield Finding("identity keys", False, detail, cure)
+    if not faults:
+        hint = f"; {derived} derived, which hotbasket retailer rewrap-keys stores" if derived else ""
+        yield Finding("identity keys", True, f"every retailer's can be opened{hint}")
 
 
 def disk(data: Path) -> Finding:

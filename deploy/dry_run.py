@@ -64,7 +64,7 @@ def dry_run(
             raise Refused(f"{one.name} has no campaign {campaign_id!r}: hotbasket campaign list shows those there are")
         return found
 
-    campaign = in_stores(data, work)
+    campaign = in_stores(data, work, role="batch")
     as_of = datetime.now(UTC).date()
     with opened(Wanted(data, retailer, as_of, as_of.isoformat(), None)) as job:
         from batch import dry_run_step  # noqa: PLC0415 - after the libraries are known to be there

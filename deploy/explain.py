@@ -59,7 +59,7 @@ def explain(
 async def _look_up(ports: Ports, retailer: str | None, shopper: str) -> dict[str, Any]:
     one = chosen(ports, retailer)
     key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
-    target = shopper_digest(ports.secrets.privacy_key(one.retailer_id), key.shopper)
+    target = shopper_digest(ports.identity.privacy_key(one.retailer_id), key.shopper)
     async with audited(ports, one.retailer_id, "explain", target):
         payload = (await ports.snapshots.load([key])).get(key)
         if payload is None:

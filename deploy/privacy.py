@@ -128,7 +128,7 @@ def _ask(
 
     async def work(ports: Ports) -> Request:
         one = chosen(ports, retailer)
-        key = ports.secrets.privacy_key(one.retailer_id)
+        key = ports.identity.privacy_key(one.retailer_id)
         sealer = Sealer(key)
         subjects: dict[str, Subject] = {}
         for shopper_id in shopper_ids:

@@ -154,4 +154,4 @@ class PrivacyWorker:
 
 def privacy_worker(ports: Ports, clock: Clock, metrics: PrivacyMetrics) -> PrivacyWorker:
     """Gives the worker of a system that is open."""
-    return PrivacyWorker(ports.privacy, ports.words, ports.events, ports.secrets.privacy_key, clock, metrics)
+    return PrivacyWorker(ports.privacy, ports.words, ports.events, ports.identity.privacy_key, clock, metrics)

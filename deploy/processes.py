@@ -62,7 +62,7 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
         listener = listen(host, port, "end what uses it, or choose another with --port", backlog=BACKLOG)
         closing.callback(listener.close)
         opened = await closing.enter_async_context(_open(settings, settings.metrics_port, "gateway", None))
-        ports, secrets = opened.ports, opened.ports.secrets
+        ports, identity = opened.ports, opened.ports.identity
         vault = await _open_vault(settings, opened.clock, closing)
         stores = GatewayStores(
             ports.events,
@@ -79,7 +79,8 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
             ports.privacy,
             ports.words,
         )
-        keys = Keys(secrets.subscription, secrets.shopper_key, vault and vault.keys.claims, secrets.privacy_key)
+        claims = vault and vault.keys.claims
+        keys = Keys(ports.secrets.subscription, identity.shopper_key, claims, identity.privacy_key)
         gateway = Gateway(stores, keys, settings)
         backs = []
         if vault is not None:

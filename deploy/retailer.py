@@ -14,6 +14,7 @@ from adapters.zones import is_zone
 from deploy.audited import audited, note
 from deploy.options import Json, Where, document, say
 from deploy.origins import origin
+from deploy.retailer_identity import new_shopper_key, rewrap_keys
 from deploy.retailer_keys import Name, key_digest, list_keys, new_key, revoke_key, rotate_key, show_keys
 from deploy.stores import chosen, in_stores
 from domain.errors import Refused
@@ -89,7 +90,8 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     keys: dict[Scope, str] = {"write": new_key("write"), "secret": new_key("secret")}
 
     async def work(ports: Ports) -> None:
-        await ports.retailers.add(retailer, key_digest(keys["write"]), key_digest(keys["secret"]))
+        with ports.identity.fresh(retailer.retailer_id) as wrapped:
+            await ports.retailers.add(retailer, key_digest(keys["write"]), key_digest(keys["secret"]), wrapped)
         # One that was refused is nobody's: there is no retailer in whose trail it would stand.
         await note(ports, retailer.retailer_id, "retailer.add", None, "done")
 
@@ -154,6 +156,8 @@ def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
 commands.command("keys")(list_keys)
 commands.command("rotate-key")(rotate_key)
 commands.command("revoke-key")(revoke_key)
+commands.command("new-shopper-key")(new_shopper_key)
+commands.command("rewrap-keys")(rewrap_keys)
 
 
 def _with(

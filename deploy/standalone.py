@@ -120,7 +120,7 @@ async def _assemble(
     routes: Sequence[BaseRoute] = ()
     demo = None
     if options.demo:
-        demo = await setup(ports, ports.secrets.shopper_key, options.data, url)
+        demo = await setup(ports, options.data, url)
         closing.push_async_callback(demo.counter.close)
         routes = demo.routes
     stores = GatewayStores(
@@ -138,8 +138,8 @@ async def _assemble(
         ports.privacy,
         ports.words,
     )
-    secrets = ports.secrets
-    keys = Keys(secrets.subscription, secrets.shopper_key, vault.keys.claims, secrets.privacy_key)
+    identity = ports.identity
+    keys = Keys(ports.secrets.subscription, identity.shopper_key, vault.keys.claims, identity.privacy_key)
     gateway = Gateway(stores, keys, settings, routes)
     worker_stores = WorkerStores(
         ports.events,

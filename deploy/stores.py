@@ -11,7 +11,7 @@ import uvloop
 from adapters.clock import SystemClock
 from adapters.data_dir import prepare
 from adapters.settings import Settings, data_files, load_settings
-from adapters.wiring import Ports, embedded, has_servers, production
+from adapters.wiring import Ports, Role, embedded, has_servers, production
 from deploy.options import DATA
 from domain.errors import Refused
 from domain.ids import ShopperHash, shopper_hash
@@ -21,7 +21,9 @@ from monitoring.metrics import Metrics
 Result = TypeVar("Result")
 
 
-def in_stores(data: Path | None, work: Callable[[Ports], Awaitable[Result]], *, create: bool = False) -> Result:
+def in_stores(
+    data: Path | None, work: Callable[[Ports], Awaitable[Result]], *, create: bool = False, role: Role = "command"
+) -> Result:
     """Opens the stores, does the work and closes them.
 
     Args:
@@ -29,22 +31,35 @@ def in_stores(data: Path | None, work: Callable[[Ports], Awaitable[Result]], *, 
             name, where they name any, else the directory that `run` takes by itself.
         work: what to do with the stores.
         create: whether to make the directory where there is none.
+        role: on servers; `batch` for what names no shopper and is given no secret.
 
     Raises:
         Refused: there is no such directory, or a setting is missing.
         PortError: the stores can't be opened.
     """
     settings = load_settings()
+    place = place_of(data, settings, create=create)
+    if place is None:
+        return uvloop.run(_on_servers(settings, work, role))
+    return uvloop.run(_on_files(place, settings, work))
+
+
+def place_of(data: Path | None, settings: Settings, *, create: bool = False) -> Path | None:
+    """Gives the data directory that a command works on, None for the servers; see `in_stores`.
+
+    Raises:
+        Refused: there is no such directory.
+    """
     if data is None and has_servers(settings):
-        return uvloop.run(_on_servers(settings, work))
-    data = data or DATA
+        return None
+    place = data or DATA
     if create:
-        prepare(data)
-    elif not data_files(data)["control"].is_file():
+        prepare(place)
+    elif not data_files(place)["control"].is_file():
         raise Refused(
-            f"{data} holds no hotbasket data: name the right --data, or start with hotbasket run --data {data}"
+            f"{place} holds no hotbasket data: name the right --data, or start with hotbasket run --data {place}"
         )
-    return uvloop.run(_on_files(data, settings, work))
+    return place
 
 
 async def _on_files(data: Path, settings: Settings, work: Callable[[Ports], Awaitable[Result]]) -> Result:
@@ -55,8 +70,8 @@ async def _on_files(data: Path, settings: Settings, work: Callable[[Ports], Awai
         await ports.close()
 
 
-async def _on_servers(settings: Settings, work: Callable[[Ports], Awaitable[Result]]) -> Result:
-    ports = await production(settings, Metrics(), SystemClock(), role="command")
+async def _on_servers(settings: Settings, work: Callable[[Ports], Awaitable[Result]], role: Role) -> Result:
+    ports = await production(settings, Metrics(), SystemClock(), role=role)
     try:
         return await work(ports)
     finally:
@@ -85,4 +100,4 @@ def chosen(ports: Ports, name: str | None) -> Retailer:
 
 def hash_of(ports: Ports, retailer: Retailer, shopper_id: str) -> ShopperHash:
     """Gives the hash under which a retailer's shopper is stored."""
-    return shopper_hash(ports.secrets.shopper_key(retailer.retailer_id), shopper_id)
+    return shopper_hash(ports.identity.shopper_key(retailer.retailer_id), shopper_id)

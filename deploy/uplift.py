@@ -105,4 +105,4 @@ def _campaigns(data: Path | None, retailer: str | None, campaign_id: str | None)
             raise Refused(f"{one.name} has no campaign {campaign_id!r}: hotbasket campaign list shows those there are")
         return [campaign for campaign in found if campaign.state != "draft"]
 
-    return in_stores(data, work)
+    return in_stores(data, work, role="batch")

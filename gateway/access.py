@@ -154,23 +154,34 @@ class Doorkeeper:
             raise _not_listed()
 
     def door(self, retailer_id: str) -> Door:
-        """Gives a retailer's rules for events."""
+        """Gives a retailer's rules for events.
+
+        Raises:
+            Refusal: 503, its shoppers can't be named.
+        """
         door = self._doors.get(retailer_id)
         if door is None:
             control = self.control()
             retailer = control.retailers[retailer_id]
             suppressed = self._listed.digests.get(retailer_id, frozenset())
-            privacy_key = self._keys.privacy_key
+            give_privacy_key = self._keys.privacy_key
+            privacy_key = b""
+            try:
+                shopper_key = self._keys.shopper_key(retailer_id)
+                if suppressed and give_privacy_key is not None:
+                    privacy_key = give_privacy_key(retailer_id)
+            except PortError:
+                raise Refusal("control_unavailable", "the retailer's keys can't be opened", retry_after_s=1) from None
             door = self._doors[retailer_id] = Door(
                 retailer_id=retailer_id,
-                shopper_key=self._keys.shopper_key(retailer_id),
+                shopper_key=shopper_key,
                 consent_default=retailer.consent_default,
                 pii=retailer.pii,
                 currency=retailer.currency,
                 catalogue=control.known.get(retailer_id, {}),
                 event_bytes_max=self._settings.event_bytes_max,
                 suppressed=suppressed,
-                privacy_key=privacy_key(retailer_id) if suppressed and privacy_key is not None else b"",
+                privacy_key=privacy_key,
             )
         return door
 

@@ -50,11 +50,15 @@ class Auditor:
         """Gives how the trail names a shopper.
 
         Raises:
-            Refusal: 503, this gateway has no trail.
+            Refusal: 503, this gateway has no trail, or can't name anybody in it now.
         """
         if self._privacy_key is None:
             raise _unavailable("this gateway keeps no audit trail")
-        return shopper_digest(self._privacy_key(access.door.retailer_id), shopper)
+        try:
+            privacy_key = self._privacy_key(access.door.retailer_id)
+        except PortError:
+            raise _unavailable("the retailer's keys can't be opened now") from None
+        return shopper_digest(privacy_key, shopper)
 
     @asynccontextmanager
     async def noting(self, access: Access, action: str, target: str | None) -> AsyncIterator[Noted]:

@@ -12,6 +12,7 @@ from adapters.postgres.control_cache import ControlCache
 from adapters.postgres.database import Database
 from adapters.postgres.gateway_words import PostgresGatewayWords
 from adapters.postgres.generations import PostgresGenerations
+from adapters.postgres.identity_keys import PostgresIdentityKeyRows
 from adapters.postgres.migrations import schema_fault, schema_version
 from adapters.postgres.privacy_requests import PostgresPrivacyRequests
 from adapters.postgres.replay_requests import PostgresReplayRequests
@@ -30,6 +31,7 @@ class PostgresControl(NamedTuple):
     """
 
     retailers: PostgresRetailers
+    key_rows: PostgresIdentityKeyRows
     campaigns: PostgresCampaigns
     ledger: PostgresBudgetLedger
     audit: PostgresAuditTrail
@@ -74,7 +76,8 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
         await ledger.close()
         await cache.close()
 
-    return PostgresControl(retailers, campaigns, ledger, audit, privacy, words, generations, requests, close)
+    key_rows = PostgresIdentityKeyRows(cache)
+    return PostgresControl(retailers, key_rows, campaigns, ledger, audit, privacy, words, generations, requests, close)
 
 
 async def open_generations(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresReleases:

@@ -16,6 +16,7 @@ from adapters.postgres.database import Row, Session
 from adapters.postgres.faults import Taken
 from domain.errors import PortError, Refused
 from domain.permissions import Scope
+from domain.ports.identity_keys import WrappedKeys
 from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer
 from domain.records import Known
 
@@ -24,7 +25,7 @@ T = TypeVar("T")
 IMPORT_S = 60.0
 """Seconds for one statement of an import, of which the largest moves a whole catalogue."""
 
-_RETAILERS = "retailers"
+RETAILERS = "retailers"
 _CATALOGUE = "catalogue "
 """Before a retailer id, in the table of versions."""
 _NAME_KEYS = ("retailers_pkey", "retailers_name_key")
@@ -40,14 +41,16 @@ class PostgresRetailers:
         """Takes the cache, not started yet."""
         self._cache = cache
         self._catalogues: dict[str, _Catalogue] = {}
-        self._kept = cache.keep(_RETAILERS, self._load, Control(0, {}, {}, frozenset(), {}))
+        self._kept = cache.keep(RETAILERS, self._load, Control(0, {}, {}, frozenset(), {}, {}))
 
     def current(self) -> Control:
         """Gives what was last loaded, at most 2 s old while the server answers."""
         return self._kept.value
 
-    async def add(self, retailer: Retailer, write_key_digest: str, secret_key_digest: str) -> None:
-        """Adds a retailer and its two keys."""
+    async def add(
+        self, retailer: Retailer, write_key_digest: str, secret_key_digest: str, wrapped: WrappedKeys
+    ) -> None:
+        """Adds a retailer and its keys."""
 
         async def write(session: Session) -> None:
             await session.rows(
@@ -56,9 +59,10 @@ class PostgresRetailers:
             )
             for digest, scope in ((write_key_digest, "write"), (secret_key_digest, "secret")):
                 await session.rows("INSERT INTO keys VALUES (%s, %s, %s)", (digest, retailer.retailer_id, scope))
+            await put_wrapped(session, retailer.retailer_id, wrapped)
 
         try:
-            await self._cache.change((_RETAILERS,), write)
+            await self._cache.change((RETAILERS,), write)
         except Taken as taken:
             if taken.constraint in _NAME_KEYS:
                 raise Refused(
@@ -70,14 +74,14 @@ class PostgresRetailers:
         """Replaces settings."""
 
         async def write(session: Session) -> None:
-            await _lock(session, retailer.retailer_id)
+            await lock_retailer(session, retailer.retailer_id)
             await session.rows(
                 "UPDATE retailers SET name = %s, settings = %s::jsonb WHERE retailer_id = %s",
                 (retailer.name, _json(retailer), retailer.retailer_id),
             )
 
         try:
-            await self._cache.change((_RETAILERS,), write)
+            await self._cache.change((RETAILERS,), write)
         except Taken as taken:
             raise Refused(f"there is another retailer {retailer.name!r}: choose another name") from taken
 
@@ -93,7 +97,7 @@ class PostgresRetailers:
         """Sets the end of old keys, then adds the new one."""
 
         async def write(session: Session) -> None:
-            await _lock(session, retailer_id)
+            await lock_retailer(session, retailer_id)
             # LEAST passes over nulls: without an end the old ones keep theirs, and are counted all the same.
             old = await session.count(
                 "UPDATE keys SET until_ms = LEAST(until_ms, %s::bigint)"
@@ -105,21 +109,21 @@ class PostgresRetailers:
             if digest is not None:
                 await session.rows("INSERT INTO keys VALUES (%s, %s, %s)", (digest, retailer_id, scope))
 
-        await self._cache.change((_RETAILERS,), write)
+        await self._cache.change((RETAILERS,), write)
 
     async def import_catalogue(self, retailer_id: str, items: Sequence[CatalogueItem]) -> None:
         """Replaces a catalogue in one transaction; of two items with one product id the last wins."""
         last = {item.product_id: item for item in items}
 
         async def write(session: Session) -> None:
-            await _lock(session, retailer_id)
+            await lock_retailer(session, retailer_id)
             await session.rows("DELETE FROM catalogue WHERE retailer_id = %s", (retailer_id,))
             await session.copy(
                 "COPY catalogue (retailer_id, product_id, item) FROM STDIN",
                 ((retailer_id, product_id, _json(item)) for product_id, item in last.items()),
             )
 
-        await self._cache.change((_CATALOGUE + retailer_id, _RETAILERS), write, statement_s=IMPORT_S)
+        await self._cache.change((_CATALOGUE + retailer_id, RETAILERS), write, statement_s=IMPORT_S)
 
     async def catalogue(self, retailer_id: str) -> Sequence[CatalogueItem]:
         """Reads a catalogue."""
@@ -151,7 +155,8 @@ class PostgresRetailers:
             catalogues[one.retailer_id] = found
         self._catalogues = catalogues
         known = {retailer_id: found.known for retailer_id, found in catalogues.items()}
-        return Control(versions.get(_RETAILERS, 0), retailers, grants, origins, known)
+        wrapped = await wrapped_keys(session)
+        return Control(versions.get(RETAILERS, 0), retailers, grants, origins, known, wrapped)
 
 
 class _Catalogue(NamedTuple):
@@ -170,8 +175,12 @@ async def check_known(session: Session, retailer_id: str) -> None:
     _refuse_unknown(await session.rows("SELECT 1 FROM retailers WHERE retailer_id = %s", (retailer_id,)), retailer_id)
 
 
-async def _lock(session: Session, retailer_id: str) -> None:
-    """Makes changes of one retailer wait for each other."""
+async def lock_retailer(session: Session, retailer_id: str) -> None:
+    """Makes changes of one retailer wait for each other.
+
+    Raises:
+        Refused: there is none.
+    """
     found = await session.rows("SELECT 1 FROM retailers WHERE retailer_id = %s FOR UPDATE", (retailer_id,))
     _refuse_unknown(found, retailer_id)
 
@@ -179,6 +188,21 @@ async def _lock(session: Session, retailer_id: str) -> None:
 def _refuse_unknown(found: Sequence[Row], retailer_id: str) -> None:
     if not found:
         raise Refused(f"there is no retailer {retailer_id}: hotbasket retailer list shows those there are")
+
+
+async def wrapped_keys(session: Session) -> dict[str, WrappedKeys]:
+    """Gives the wrapped keys that are kept, by retailer id."""
+    rows = await session.rows("SELECT retailer_id, kek, shopper, privacy FROM identity_keys")
+    return {retailer_id: WrappedKeys(kek, shopper, privacy) for retailer_id, kek, shopper, privacy in rows}
+
+
+async def put_wrapped(session: Session, retailer_id: str, wrapped: WrappedKeys) -> None:
+    """Keeps a retailer's wrapped keys, in place of those before."""
+    await session.rows(
+        "INSERT INTO identity_keys VALUES (%s, %s, %s, %s) ON CONFLICT (retailer_id)"
+        " DO UPDATE SET kek = EXCLUDED.kek, shopper = EXCLUDED.shopper, privacy = EXCLUDED.privacy",
+        (retailer_id, *wrapped),
+    )
 
 
 async def _known(session: Session, retailer: Retailer) -> dict[str, Known]:

@@ -100,8 +100,14 @@ _PRIVACY = (
         gateway_id TEXT PRIMARY KEY, version INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID""",
 )
 
+_IDENTITY_KEYS = (
+    # Wrapped, and worth nothing without the key-encryption key, which is not in this file.
+    """CREATE TABLE identity_keys (
+        retailer_id TEXT PRIMARY KEY, kek TEXT NOT NULL, shopper BLOB NOT NULL, privacy BLOB NOT NULL) WITHOUT ROWID""",
+)
+
 SCHEMA = Schema(
-    version=5,
+    version=6,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -118,7 +124,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
-    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY),
+    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY, _IDENTITY_KEYS),
 )
 
 

@@ -12,6 +12,7 @@ import msgspec
 from adapters.sqlite.control_file import ControlFile
 from domain.errors import PortError, Refused
 from domain.permissions import Scope
+from domain.ports.identity_keys import WrappedKeys
 from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer
 from domain.records import Known
 
@@ -45,8 +46,10 @@ class SqliteRetailers:
                 _log.error("control data can't be read, the last known stays in force", extra={"detail": str(error)})
         return current
 
-    async def add(self, retailer: Retailer, write_key_digest: str, secret_key_digest: str) -> None:
-        """Adds a retailer and its two keys."""
+    async def add(
+        self, retailer: Retailer, write_key_digest: str, secret_key_digest: str, wrapped: WrappedKeys
+    ) -> None:
+        """Adds a retailer and its keys."""
 
         def write(connection: sqlite3.Connection) -> None:
             taken = connection.execute(
@@ -61,6 +64,7 @@ class SqliteRetailers:
             keys = ((write_key_digest, "write"), (secret_key_digest, "secret"))
             for digest, scope in keys:
                 connection.execute("INSERT INTO keys VALUES (?, ?, ?, NULL)", (digest, retailer.retailer_id, scope))
+            put_wrapped(connection, retailer.retailer_id, wrapped)
 
         await self._file.change("retailers", write)
 
@@ -155,7 +159,7 @@ class SqliteRetailers:
                 found = _Catalogue(stands_for, _known(connection, one))
             self._catalogues[one.retailer_id] = found
         known = {retailer_id: found.known for retailer_id, found in self._catalogues.items()}
-        return Control(version, retailers, grants, origins, known)
+        return Control(version, retailers, grants, origins, known, wrapped_keys(connection))
 
 
 class _Catalogue(NamedTuple):
@@ -173,6 +177,17 @@ def check_known(connection: sqlite3.Connection, retailer_id: str) -> None:
     """
     if connection.execute("SELECT 1 FROM retailers WHERE retailer_id = ?", (retailer_id,)).fetchone() is None:
         raise Refused(f"there is no retailer {retailer_id}: hotbasket retailer list shows those there are")
+
+
+def wrapped_keys(connection: sqlite3.Connection) -> dict[str, WrappedKeys]:
+    """Gives the wrapped keys that are kept, by retailer id."""
+    rows = connection.execute("SELECT retailer_id, kek, shopper, privacy FROM identity_keys")
+    return {retailer_id: WrappedKeys(kek, shopper, privacy) for retailer_id, kek, shopper, privacy in rows}
+
+
+def put_wrapped(connection: sqlite3.Connection, retailer_id: str, wrapped: WrappedKeys) -> None:
+    """Keeps a retailer's wrapped keys, in place of those before."""
+    connection.execute("INSERT OR REPLACE INTO identity_keys VALUES (?, ?, ?, ?)", (retailer_id, *wrapped))
 
 
 def _known(connection: sqlite3.Connection, retailer: Retailer) -> dict[str, Known]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ from msgspec import structs
 from starlette.routing import BaseRoute
 
 from adapters.clock import SystemClock
+from adapters.identity_keys import IdentityKeys
 from deploy.demo.answers import OwnPages
 from deploy.demo.campaign_counts import CampaignCounts
 from deploy.demo.campaign_desk import CampaignDesk, Watched
@@ -30,7 +31,7 @@ from deploy.demo.routes import Counter, Desks, routes
 from deploy.demo.tastes import EVERYBODY, PERSONAS
 from deploy.demo.till import Till, TillDesk
 from deploy.demo.trees import grow
-from domain.ids import ShopperKey, shopper_hash
+from domain.ids import ShopperHash, ShopperKey, shopper_hash
 from domain.ports.budget_ledger import BudgetLedger
 from domain.ports.campaigns import Campaigns
 from domain.ports.experience_log import ExperienceLog
@@ -49,6 +50,11 @@ class DemoPorts(Protocol):
     @property
     def retailers(self) -> Retailers:
         """The control store."""
+        ...
+
+    @property
+    def identity(self) -> IdentityKeys:
+        """The keys under which shoppers are named."""
         ...
 
     @property
@@ -99,14 +105,11 @@ class Demo(NamedTuple):
             both.create_task(self.campaigns.run())
 
 
-async def setup(
-    ports: DemoPorts, shopper_key: Callable[[str], bytes], data: Path, base_url: str, night: Night | None = None
-) -> Demo:
+async def setup(ports: DemoPorts, data: Path, base_url: str, night: Night | None = None) -> Demo:
     """Makes the demo's retailer, once, and gives what serves its shop.
 
     Args:
         ports: the embedded stores.
-        shopper_key: gives the key under which a retailer's shopper ids are hashed.
         data: directory for the retailer's keys.
         base_url: where the public port answers, without a slash at its end.
         night: what the button starts; None = this system's own nightly.
@@ -116,17 +119,20 @@ async def setup(
         OSError: the key file can't be read or written.
     """
     goods, clock = read_goods(), SystemClock()
-    keys = await _retailer(ports.retailers, data, base_url)
+    keys = await _retailer(ports.retailers, ports.identity, data, base_url)
     retailer_id = keys.retailer_id
     await _catalogue(ports.retailers, retailer_id, goods)
     await write_drafts(ports.campaigns, retailer_id, clock.now_ms())
-    await _trees(ports.trees, keys, shopper_key(retailer_id), data)
+    await _trees(ports.trees, keys, ports.identity.shopper_key(retailer_id), data)
     hotbasket = httpx.AsyncClient(
         base_url=base_url, auth=(keys.secret_key, ""), timeout=ANSWER_TIMEOUT_S, trust_env=False
     )
 
+    def hash_of(shopper_id: str) -> ShopperHash:
+        return shopper_hash(ports.identity.shopper_key(retailer_id), shopper_id)
+
     async def tree_of(shopper_id: str) -> tuple[int, bytes] | None:
-        key = ShopperKey(retailer_id, shopper_hash(shopper_key(retailer_id), shopper_id))
+        key = ShopperKey(retailer_id, hash_of(shopper_id))
         return (await ports.trees.load([key])).get(key)
 
     def kind_of(campaign_id: str) -> str | None:
@@ -134,7 +140,7 @@ async def setup(
         return next((one.definition.kind for one in known if one.campaign_id == campaign_id), None)
 
     past = Past(base_url, keys.secret_key, retailer_id, goods, data / MARKER)
-    receipts = Receipts(lambda shopper_id: shopper_hash(shopper_key(retailer_id), shopper_id), clock.now_ms())
+    receipts = Receipts(hash_of, clock.now_ms())
     till = Till(hotbasket, receipts, clock)
     crowd = Crowd(hotbasket, till, goods, past)
     own = OwnPages(_origins(base_url))
@@ -149,7 +155,7 @@ async def setup(
     return Demo(routes(counter, goods, Studio()), crowd, desks.campaigns, counter)
 
 
-async def _retailer(retailers: Retailers, data: Path, base_url: str) -> DemoKeys:
+async def _retailer(retailers: Retailers, identity: IdentityKeys, data: Path, base_url: str) -> DemoKeys:
     """The retailer's keys, after making it if it is not there, and renewing its keys if they are lost."""
     known = retailers.current().retailers
     keys = read_keys(data)
@@ -166,7 +172,8 @@ async def _retailer(retailers: Retailers, data: Path, base_url: str) -> DemoKeys
             await retailers.rotate_key(keys.retailer_id, "secret", _digest(keys.secret_key), old_until_ms=0)
     wanted = Retailer(retailer_id=keys.retailer_id, name=NAME, origins=_origins(base_url), time_zone="Europe/Paris")
     if same_name is None:
-        await retailers.add(wanted, _digest(keys.write_key), _digest(keys.secret_key))
+        with identity.fresh(wanted.retailer_id) as wrapped:
+            await retailers.add(wanted, _digest(keys.write_key), _digest(keys.secret_key), wrapped)
     elif same_name.origins != wanted.origins:
         await retailers.change(structs.replace(same_name, origins=wanted.origins))
     return keys

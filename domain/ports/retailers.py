@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from domain.events import Consent
 from domain.permissions import Scope
+from domain.ports.identity_keys import WrappedKeys
 from domain.records import Known
 
 
@@ -64,6 +65,8 @@ class Control(NamedTuple):
         grants: by SHA-256 (hex) of the key as presented.
         origins: every origin that some retailer lists.
         known: by retailer id, then product id, what the catalogue says for the stored form of events.
+        wrapped: by retailer id, the keys under which its shoppers are named; a retailer that was added before such keys
+            were stored has none.
     """
 
     version: int
@@ -71,10 +74,15 @@ class Control(NamedTuple):
     grants: Mapping[str, Grant]
     origins: frozenset[str]
     known: Mapping[str, Mapping[str, Known]]
+    wrapped: Mapping[str, WrappedKeys]
 
 
 class Retailers(Protocol):
-    """The control plane's retailers; keys are kept as digests, so a lost key is replaced, never recovered."""
+    """The control plane's retailers.
+
+    What a retailer presents is kept as digests, so a lost key is replaced, never recovered; what names its shoppers is
+    kept wrapped (`domain.ports.identity_keys`).
+    """
 
     def current(self) -> Control:
         """Gives the control data in force: embedded as of now, in production at most 2 s old. Cheap when unchanged.
@@ -84,8 +92,10 @@ class Retailers(Protocol):
         """
         ...
 
-    async def add(self, retailer: Retailer, write_key_digest: str, secret_key_digest: str) -> None:
-        """Adds a retailer.
+    async def add(
+        self, retailer: Retailer, write_key_digest: str, secret_key_digest: str, wrapped: WrappedKeys
+    ) -> None:
+        """Adds a retailer with its two keys, and the wrapped keys under which its shoppers are named.
 
         Raises:
             Refused: the name is taken.

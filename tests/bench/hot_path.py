@@ -48,7 +48,7 @@ async def _profiled(ports: Ports, write_key: str, settings: Settings, metrics: M
     """Gives the profile of many single-event requests, 64 at a time, each durable before its answer."""
     clock = SystemClock()
     stores = Stores(ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics)
-    gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings)
+    gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.identity.shopper_key), settings)
     await gateway.start()
     events = Events("bench", write_key)
     basic = b"Basic " + base64.b64encode(f"{write_key}:".encode())

@@ -38,7 +38,7 @@ async def serve(kind: str, port: int, data: Path) -> None:
             stores = Stores(
                 ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics
             )
-            gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.secrets.shopper_key), settings)
+            gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.identity.shopper_key), settings)
             await gateway.start()
             closing.push_async_callback(gateway.stop)
             app = gateway

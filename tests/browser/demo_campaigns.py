@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from adapters.secrets import load_secrets
 from deploy import cli
 from deploy.demo import crowd, past
 from domain.holdout import is_held_out
 from domain.ids import shopper_hash
 from tests.cli.running import Running, environment
+from tests.identity import shopper_key
 
 EVENTS_PER_S = 20.0
 
@@ -45,7 +45,7 @@ class RunningCampaigns(Running):
 
     def guest(self, campaign_id: str, share_ppm: int, *, held_out: bool) -> str:
         """Gives the id of a new visitor whom a campaign holds out, or does not; each time another one."""
-        key = load_secrets(self.data).shopper_key(self.keys()["retailer_id"])
+        key = shopper_key(self.data, self.keys()["retailer_id"])
         for number in self._numbers:
             shopper_id = f"demo-guest-{number:08x}"
             if held_out == is_held_out(campaign_id, shopper_hash(key, shopper_id), share_ppm):

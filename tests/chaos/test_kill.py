@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.secrets import load_secrets
 from domain.events import IdleElapsed
 from tests.chaos.checks import Checks
 from tests.chaos.load import TREE, Page, Shop, Tracker
 from tests.chaos.stored import read_logs, read_snapshots
 from tests.cli.running import Running, hotbasket, hotbasket_json
+from tests.identity import shopper_key
 
 KILLS = 20
 SHOPPERS = 16
@@ -33,7 +33,7 @@ async def test_twenty_kills_lose_nothing_and_show_nothing_twice(tmp_path: Path) 
     shop = Shop(retailer["secret_key"])
     pages = [Page(shop, f"c-{number}", random.Random(draw.random())) for number in range(SHOPPERS)]
     trackers = [Tracker(shop, page, random.Random(draw.random())) for page in pages]
-    checks = Checks(retailer["retailer_id"], load_secrets(data).shopper_key(retailer["retailer_id"]), trackers)
+    checks = Checks(retailer["retailer_id"], shopper_key(data, retailer["retailer_id"]), trackers)
     started_s = time.monotonic()
 
     running = await asyncio.to_thread(Running, data)

@@ -325,7 +325,7 @@ def test_the_doctor_finds_a_healthy_system_healthy(running: Running, data: Path)
     assert (True, []) == (found["good"], [one for one in found["checks"] if not one["good"]])
     assert "taken by a hotbasket that is ready" in details["port"]
     assert "taken by a running hotbasket" in details["metrics port"]
-    assert {"log.db", "state.db", "control.db", "secrets", "snapshots"} <= set(details)
+    assert {"log.db", "state.db", "control.db", "secrets", "snapshots", "identity keys"} <= set(details)
 
 
 def test_the_doctor_finds_what_is_wrong(data: Path, keys: dict[str, str]) -> None:

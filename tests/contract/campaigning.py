@@ -10,6 +10,7 @@ from adapters.wiring import Ports
 from domain.campaigns import Action, Budget, Campaign, Change, Definition, changed, created, moved
 from domain.ports.retailers import Retailer
 from domain.timestamps import from_unix_ms
+from tests.identity import WRAPPED
 from tests.story import NOON_MS, RETAILER
 
 OTHER_RETAILER = "r-2"
@@ -22,7 +23,7 @@ CHAIN_END = bytes(range(32))
 async def with_shops(ports: Ports) -> None:
     """Adds two retailers."""
     for retailer_id, name in ((RETAILER, "Fresh & Co"), (OTHER_RETAILER, "Épicerie")):
-        await ports.retailers.add(Retailer(retailer_id=retailer_id, name=name), f"w {name}", f"s {name}")
+        await ports.retailers.add(Retailer(retailer_id=retailer_id, name=name), f"w {name}", f"s {name}", WRAPPED)
 
 
 def definition(**fields: Any) -> Definition:

@@ -12,6 +12,7 @@ from domain.ports.retailers import CatalogueItem, Grant, Retailer
 from domain.records import Known
 from tests.contract.conftest import System
 from tests.contract.consumer import eventually
+from tests.identity import WRAPPED
 from tests.story import NOON_MS
 
 FRESH = Retailer(
@@ -31,14 +32,20 @@ SAUCE = CatalogueItem(product_id="p-2", name="Sauce", category_id="sauce")
 
 async def with_both(ports: Ports) -> None:
     """Adds two retailers."""
-    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret")
-    await ports.retailers.add(OTHER, "other-write", "other-secret")
+    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret", WRAPPED)
+    await ports.retailers.add(OTHER, "other-write", "other-secret", WRAPPED)
 
 
 async def test_empty_control_data_is_readable(ports: Ports) -> None:
     """A system is ready without a retailer."""
     control = ports.retailers.current()
-    assert ({}, {}, frozenset(), {}) == (control.retailers, control.grants, control.origins, control.known)
+    assert ({}, {}, frozenset(), {}, {}) == (
+        control.retailers,
+        control.grants,
+        control.origins,
+        control.known,
+        control.wrapped,
+    )
 
 
 async def test_an_added_retailer_is_in_force(ports: Ports) -> None:
@@ -67,9 +74,9 @@ async def test_retailers_are_there_after_reopening(system: System) -> None:
 
 async def test_a_taken_name_is_refused(ports: Ports) -> None:
     """A second retailer of the same name is not added, and its keys open nothing."""
-    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret")
+    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret", WRAPPED)
     with pytest.raises(Refused, match="Fresh & Co"):
-        await ports.retailers.add(structs.replace(OTHER, name=FRESH.name), "other-write", "other-secret")
+        await ports.retailers.add(structs.replace(OTHER, name=FRESH.name), "other-write", "other-secret", WRAPPED)
     control = ports.retailers.current()
     assert ({"r-1"}, {"fresh-write", "fresh-secret"}) == (set(control.retailers), set(control.grants))
 
@@ -117,7 +124,7 @@ async def test_a_rotated_key_is_valid_beside_the_old_one_for_a_while(ports: Port
 
 async def test_a_second_rotation_never_prolongs_a_key(ports: Ports) -> None:
     """A key that was about to end keeps its end; one may be ended earlier."""
-    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret")
+    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret", WRAPPED)
     await ports.retailers.rotate_key("r-1", "write", "fresh-write-2", old_until_ms=NOON_MS)
     await ports.retailers.rotate_key("r-1", "write", "fresh-write-3", old_until_ms=NOON_MS + 1)
     grants = ports.retailers.current().grants
@@ -184,7 +191,7 @@ async def test_a_catalogue_is_known_to_the_gateway(ports: Ports) -> None:
 
 async def test_a_changed_currency_is_that_of_the_catalogue(ports: Ports) -> None:
     """Catalogue prices follow the retailer's currency."""
-    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret")
+    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret", WRAPPED)
     await ports.retailers.import_catalogue("r-1", [PASTA])
     assert "GBP" == ports.retailers.current().known["r-1"]["p-1"].currency
     await ports.retailers.change(structs.replace(FRESH, currency="USD"))
@@ -208,7 +215,7 @@ async def test_an_import_replaces_the_whole_catalogue(ports: Ports) -> None:
 
 async def test_current_is_the_same_object_until_something_changes(ports: Ports) -> None:
     """A request pays nothing for control data that did not change; any change has a new version."""
-    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret")
+    await ports.retailers.add(FRESH, "fresh-write", "fresh-secret", WRAPPED)
     before = ports.retailers.current()
     assert before is ports.retailers.current()
     await ports.retailers.change(structs.replace(FRESH, retention_days=31))
@@ -220,7 +227,7 @@ async def test_another_process_sees_a_change(system: System) -> None:
     async with system() as running:
         assert {} == running.retailers.current().retailers
         async with system() as command:
-            await command.retailers.add(FRESH, "fresh-write", "fresh-secret")
+            await command.retailers.add(FRESH, "fresh-write", "fresh-secret", WRAPPED)
 
         async def is_in_force() -> bool:
             return Grant(FRESH, "write", None) == running.retailers.current().grants.get("fresh-write")

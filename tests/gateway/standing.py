@@ -118,7 +118,8 @@ class Shop:
 
     async def settle(self, ports: Ports) -> None:
         """Becomes a retailer of the stores."""
-        await ports.retailers.add(self.retailer, digest(self.write_key), digest(self.secret_key))
+        with ports.identity.fresh(self.retailer.retailer_id) as wrapped:
+            await ports.retailers.add(self.retailer, digest(self.write_key), digest(self.secret_key), wrapped)
 
 
 class Standing:
@@ -138,8 +139,8 @@ class Standing:
         self.shop = Shop("shop", ORIGIN)
         self.other = Shop("other", OTHER_ORIGIN, consent_default="denied")
         self.vault = embedded_vault(data, self.settings, self.clock)
-        secrets = self.ports.secrets
-        self.keys = Keys(secrets.subscription, secrets.shopper_key, self.vault.keys.claims, secrets.privacy_key)
+        secrets, identity = self.ports.secrets, self.ports.identity
+        self.keys = Keys(secrets.subscription, identity.shopper_key, self.vault.keys.claims, identity.privacy_key)
         self.gateway = self.another()
         transport = httpx.ASGITransport(self.gateway, raise_app_exceptions=True)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")

@@ -47,7 +47,7 @@ async def trail(standing: Standing, retailer_id: str = "r-shop") -> list[tuple[s
 
 def target(standing: Standing, shopper_id: str) -> str:
     """Gives how the trail names a shopper."""
-    return shopper_digest(standing.ports.secrets.privacy_key("r-shop"), standing.key(shopper_id).shopper)
+    return shopper_digest(standing.ports.identity.privacy_key("r-shop"), standing.key(shopper_id).shopper)
 
 
 async def seen(standing: Standing, shopper_id: str) -> None:

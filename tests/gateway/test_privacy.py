@@ -32,7 +32,7 @@ async def worked(standing: Standing) -> None:
     """Lets a privacy worker look once, when gateways that just start have had the time to speak up."""
     standing.clock.shift_ms += 5_000
     ports = standing.ports
-    key = ports.secrets.privacy_key
+    key = ports.identity.privacy_key
     worker = PrivacyWorker(ports.privacy, ports.words, ports.events, key, standing.clock, standing.metrics)
     await worker.look()
 
@@ -194,7 +194,7 @@ async def test_neither_id_nor_hash_is_kept(standing: Standing) -> None:
     request_id = answer.json()["request_id"]
     (subject,) = await standing.ports.privacy.subjects(request_id)
     hashed = standing.key("unmistakable-7").shopper
-    named = shopper_digest(standing.ports.secrets.privacy_key("r-shop"), hashed)
+    named = shopper_digest(standing.ports.identity.privacy_key("r-shop"), hashed)
     assert named == subject.digest
     assert {named} == set(standing.ports.privacy.suppressed().digests["r-shop"])
     await worked(standing)

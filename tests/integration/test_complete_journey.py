@@ -18,7 +18,6 @@ import pytest
 from msgspec import structs
 
 from adapters.clock import SystemClock
-from adapters.secrets import load_secrets
 from adapters.settings import Settings, load_settings
 from adapters.wiring import Ports, embedded, production
 from domain.ids import BEGINNING, ShopperKey, bucket, shopper_hash
@@ -30,6 +29,7 @@ from monitoring.metrics import Metrics
 from tests.chaos.servers.logs import Logs
 from tests.cli.running import Running, hotbasket_json
 from tests.contract.production import Stores
+from tests.identity import KEYS, wrapped
 from tests.real_data.test_complete_journey import TREE, convert
 from tests.services.given import Servers
 from tests.services.system import System
@@ -78,8 +78,8 @@ def split(file: Path, folder: Path, identity: bytes) -> tuple[list[Path], Counte
 
 async def prepare(ports: Ports) -> None:
     """Makes the retailer under a known id, with known keys, and its default tree."""
-    digests = (hashlib.sha256(key.encode()).hexdigest() for key in (WRITE_KEY, SECRET_KEY))
-    await ports.retailers.add(RETAILER, *digests)
+    write, secret = (hashlib.sha256(key.encode()).hexdigest() for key in (WRITE_KEY, SECRET_KEY))
+    await ports.retailers.add(RETAILER, write, secret, wrapped(ports, RETAILER.retailer_id))
     await ports.trees.push(RETAILER.retailer_id, read_trees(json.dumps(TREE).encode()))
 
 
@@ -174,8 +174,7 @@ async def test_production_comes_to_the_same_as_embedded(real_data: Path, tmp_pat
     file, data = tmp_path / "events.jsonl", tmp_path / "data"
     convert(real_data, file)
     data.mkdir(mode=0o700)
-    secret = load_secrets(data)
-    parts, counts, keys = split(file, tmp_path, secret.shopper_key(RETAILER.retailer_id))
+    parts, counts, keys = split(file, tmp_path, KEYS.shopper)
     events = counts.total()
     wanted = await embedded_outcome(data, parts, keys, events)
 
@@ -183,7 +182,6 @@ async def test_production_comes_to_the_same_as_embedded(real_data: Path, tmp_pat
     name = f"journey_{secrets.token_hex(4)}"
     try:
         async with stores.database() as url:
-            settings = {"IDENTITY_SECRET": secret.identity.hex()}
             system = System(
                 tmp_path,
                 servers._replace(postgres=url),
@@ -191,7 +189,6 @@ async def test_production_comes_to_the_same_as_embedded(real_data: Path, tmp_pat
                 partitions=PARTITIONS,
                 gateways=GATEWAYS,
                 workers=WORKERS,
-                settings=settings,
             )
             seen, archive = await through_servers(system, parts, keys, counts, began)
     finally:

@@ -38,7 +38,7 @@ class Kept:
 
     def hash_of(self, shopper_id: str) -> str:
         """The name under which a shopper is kept, computed from the definition."""
-        key = self._ports.secrets.shopper_key(self._retailer_id)
+        key = self._ports.identity.shopper_key(self._retailer_id)
         return hmac.new(key, shopper_id.encode(), hashlib.sha256).hexdigest()
 
     async def events(self) -> list[Record]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from domain.permissions import Scope
+from domain.ports.identity_keys import WrappedKeys
 from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer
 from domain.records import Known
 from tests.simulation.shop import CATEGORIES, PRICES, RETAILERS
@@ -49,6 +50,7 @@ CONTROL = Control(
     grants=_grants(),
     origins=frozenset(),
     known={retailer_id: _known() for retailer_id in RETAILERS},
+    wrapped={},
 )
 
 
@@ -59,7 +61,9 @@ class SimulatedRetailers:
         """Gives them."""
         return CONTROL
 
-    async def add(self, retailer: Retailer, write_key_digest: str, secret_key_digest: str) -> None:
+    async def add(
+        self, retailer: Retailer, write_key_digest: str, secret_key_digest: str, wrapped: WrappedKeys
+    ) -> None:
         """Is not asked for in a run."""
         raise NotImplementedError
 

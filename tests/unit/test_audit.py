@@ -7,35 +7,20 @@ import hmac
 
 import pytest
 
-from adapters.secrets import Secrets
 from domain.audit import outcome_of, read_since, told
 from domain.errors import Full, HotbasketError, PortError, Refused
 from domain.ids import shopper_digest, shopper_hash
 from domain.ports.audit_trail import AuditEntry
 from tests.story import NOON_MS
 
-SECRETS = Secrets(b"s" * 32, b"i" * 32)
-
 
 def test_a_shopper_is_named_by_a_keyed_digest() -> None:
     """HMAC-SHA-256 of the shopper hash: neither the id nor the hash, and another one for each retailer's key."""
-    shopper = shopper_hash(SECRETS.shopper_key("r-1"), "loyalty-no-9")
-    key = SECRETS.privacy_key("r-1")
+    key, other = bytes(range(32)), bytes(range(1, 33))
+    shopper = shopper_hash(bytes(range(2, 34)), "loyalty-no-9")
     target = shopper_digest(key, shopper)
     assert hmac.new(key, shopper.encode(), hashlib.sha256).hexdigest() == target
-    assert target not in {shopper, shopper_digest(SECRETS.privacy_key("r-2"), shopper)}
-
-
-def test_a_privacy_key_is_no_shopper_key() -> None:
-    """Both come from one secret; who knows one of a retailer does not know the other, nor another retailer's."""
-    keys = {give(retailer_id) for give in (SECRETS.shopper_key, SECRETS.privacy_key) for retailer_id in ("r-1", "r-2")}
-    assert (4, {32}) == (len(keys), {len(key) for key in keys})
-
-
-def test_a_process_without_the_secret_names_nobody() -> None:
-    """It says which setting it lacks."""
-    with pytest.raises(Refused, match="HOTBASKET_IDENTITY_SECRET"):
-        Secrets(b"", b"").privacy_key("r-1")
+    assert target not in {shopper, shopper_digest(other, shopper)}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ COMMANDS = {
     "retailer keys",
     "retailer rotate-key",
     "retailer revoke-key",
+    "retailer new-shopper-key",
+    "retailer rewrap-keys",
     "catalogue import",
     "tree push",
     "tree show",

@@ -36,6 +36,7 @@ from domain.ports.retailers import Retailer
 from domain.records import Decided, Decision, Known, Progress
 from domain.timestamps import from_unix_ms
 from monitoring.metrics import Metrics
+from tests.identity import WRAPPED
 
 NOW_MS = 1_790_000_000_000
 RETAILER = "r-1"
@@ -49,7 +50,7 @@ OWN = {"origin": "http://127.0.0.1:9", "content-type": "application/json"}
 async def ports(tmp_path: Path) -> AsyncIterator[Ports]:
     """Embedded stores with one retailer."""
     opened = embedded(tmp_path, load_settings(), Metrics(), SystemClock())
-    await opened.retailers.add(Retailer(retailer_id=RETAILER, name="shop"), "a" * 64, "b" * 64)
+    await opened.retailers.add(Retailer(retailer_id=RETAILER, name="shop"), "a" * 64, "b" * 64, WRAPPED)
     yield opened
     await opened.close()
 
@@ -290,7 +291,7 @@ def test_receipts_are_bounded() -> None:
 @pytest.fixture
 async def demo(ports: Ports, tmp_path: Path) -> AsyncIterator[Demo]:
     """The demo, beside no gateway."""
-    made = await setup(ports, ports.secrets.shopper_key, tmp_path, "http://127.0.0.1:9")
+    made = await setup(ports, tmp_path, "http://127.0.0.1:9")
     yield made
     await made.counter.close()
 

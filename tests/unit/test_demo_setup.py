@@ -44,7 +44,7 @@ async def ports(tmp_path: Path) -> AsyncIterator[Ports]:
 
 async def set_up(ports: Ports, data: Path, url: str = URL) -> dict[str, str]:
     """Sets the demo up, ends it, and gives the keys that it left."""
-    demo = await setup(ports, ports.secrets.shopper_key, data, url)
+    demo = await setup(ports, data, url)
     await demo.counter.close()
     return msgspec.json.decode((data / KEYS_FILE).read_bytes(), type=dict[str, str])
 
@@ -68,7 +68,7 @@ async def test_the_first_start_makes_everything(ports: Ports, tmp_path: Path) ->
     assert ("write", "secret") == (opens(ports, keys["write_key"]), opens(ports, keys["secret_key"]))
     assert len(await ports.retailers.catalogue(keys["retailer_id"])) >= 120
     assert 0 == stat.S_IMODE((tmp_path / KEYS_FILE).stat().st_mode) & 0o077
-    hashed = shopper_hash(ports.secrets.shopper_key(keys["retailer_id"]), "demo-1")
+    hashed = shopper_hash(ports.identity.shopper_key(keys["retailer_id"]), "demo-1")
     everybody, persona = (ShopperKey(keys["retailer_id"], shopper) for shopper in (DEFAULT, hashed))
     trees = await ports.trees.load([everybody, persona])
     assert trees[everybody].blob != trees[persona].blob
@@ -102,7 +102,7 @@ async def test_lost_keys_are_replaced(ports: Ports, tmp_path: Path) -> None:
 def sauce_lovers(ports: Ports, keys: dict[str, str]) -> list[tuple[str, bytes]]:
     """Trees that somebody pushes: every persona, and who has none, gets the tree of the last persona."""
     _, tree = read_tree(grow(PERSONAS[-1]))
-    hashed = [shopper_hash(ports.secrets.shopper_key(keys["retailer_id"]), taste.shopper) for taste in PERSONAS]
+    hashed = [shopper_hash(ports.identity.shopper_key(keys["retailer_id"]), taste.shopper) for taste in PERSONAS]
     return [(shopper, encode(tree)) for shopper in (DEFAULT, *hashed)]
 
 
@@ -162,7 +162,7 @@ async def nothing_missing() -> Need | None:
 async def demo(ports: Ports, tmp_path: Path) -> AsyncIterator[Demo]:
     """The demo, beside no gateway."""
     night = Night((sys.executable, "-c", "import time; time.sleep(600)"), nothing_missing)
-    made = await setup(ports, ports.secrets.shopper_key, tmp_path, "http://127.0.0.1:9", night)
+    made = await setup(ports, tmp_path, "http://127.0.0.1:9", night)
     yield made
     await made.counter.close()
 
@@ -258,7 +258,7 @@ async def test_where_something_is_missing_the_night_says_what_to_install(ports: 
         return Need("java", "Install a JDK.")
 
     night = Night((sys.executable, "-c", ""), java_is_missing)
-    made = await setup(ports, ports.secrets.shopper_key, tmp_path, "http://127.0.0.1:9", night)
+    made = await setup(ports, tmp_path, "http://127.0.0.1:9", night)
     transport = httpx.ASGITransport(app=Router(routes=list(made.routes)))
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
         refused = await client.post("/demo/night", headers=OWN, content=b"{}")

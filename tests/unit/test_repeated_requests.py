@@ -66,9 +66,7 @@ def test_a_request_starts_at_the_first_stage() -> None:
     assert expected == as_opened(asked, 4, 9)
 
 
-@pytest.mark.parametrize(
-    ("stage", "expected"), [("log", ()), ("gateways", ("log",)), ("done", ("log", "gateways"))]
-)
+@pytest.mark.parametrize(("stage", "expected"), [("log", ()), ("gateways", ("log",)), ("done", ("log", "gateways"))])
 def test_a_stage_is_reached_from_those_before_it(stage: Stage, expected: tuple[Stage, ...]) -> None:
     """Never from itself or a later one."""
     assert expected == before(stage)

@@ -25,6 +25,7 @@ from monitoring.metrics import Metrics
 from tests.contract.campaigning import definition, scheduled, with_shops
 from tests.contract.conftest import StoppedClock
 from tests.contract.leasing_partition import Partition, lease
+from tests.identity import WRAPPED
 from tests.story import NOON_MS, RETAILER
 
 
@@ -66,7 +67,7 @@ async def test_a_file_from_before_there_were_campaigns(old_file: Path) -> None:
             assert {anna: StoredTree(1, b"tree")} == await SqliteTreeStore(control, StoppedClock()).load([anna])
             assert has_campaigns == bool(campaigns.current().campaigns)
             if not has_campaigns:
-                await SqliteRetailers(control).add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s")
+                await SqliteRetailers(control).add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s", WRAPPED)
                 draft = created(RETAILER, "spring", definition(budget=Budget(money_minor=100)), NOON_MS)
                 await campaigns.put(Change(campaign=draft, action="create", by="command"))
                 live = moved(draft, "schedule", NOON_MS)

@@ -17,6 +17,7 @@ from domain.ports.retailers import CatalogueItem, Retailer
 from domain.ports.tree_store import DEFAULT
 from tests.contract.conftest import StoppedClock
 from tests.contract.consumer import eventually
+from tests.identity import WRAPPED
 
 SHOP = Retailer(retailer_id="r-1", name="Shop")
 PASTA = CatalogueItem(product_id="p-1", name="Pasta", category_id="pasta", price_minor=120)
@@ -64,17 +65,17 @@ async def test_the_file_is_looked_at_once_a_millisecond(control: ControlFile) ->
 async def test_a_refused_change_changes_no_version(control: ControlFile) -> None:
     """What was rolled back was never there."""
     retailers = SqliteRetailers(control)
-    await retailers.add(SHOP, "w", "s")
+    await retailers.add(SHOP, "w", "s", WRAPPED)
     before = retailers.current()
     with pytest.raises(Refused):
-        await retailers.add(structs.replace(SHOP, retailer_id="r-2"), "w2", "s2")
+        await retailers.add(structs.replace(SHOP, retailer_id="r-2"), "w2", "s2", WRAPPED)
     assert before is retailers.current()
 
 
 async def test_a_catalogue_is_read_again_only_when_it_changed(control: ControlFile) -> None:
     """A changed rule costs no second look at 100,000 products; a new catalogue or currency does."""
     retailers = SqliteRetailers(control)
-    await retailers.add(SHOP, "w", "s")
+    await retailers.add(SHOP, "w", "s", WRAPPED)
     await retailers.import_catalogue("r-1", [PASTA])
     known = retailers.current().known["r-1"]
     await retailers.change(structs.replace(SHOP, retention_days=7))
@@ -88,7 +89,7 @@ async def test_the_last_known_stays_in_force(
 ) -> None:
     """When the changed file can't be read, requests go on under what was read before, and the log says so."""
     retailers = SqliteRetailers(control)
-    await retailers.add(SHOP, "w", "s")
+    await retailers.add(SHOP, "w", "s", WRAPPED)
     before = retailers.current()
     other = ControlFile(tmp_path / "control.db", busy_s=1)
     await other.database.write(lambda connection: connection.execute("ALTER TABLE keys RENAME TO hidden"))

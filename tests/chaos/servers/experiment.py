@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from adapters.clock import SystemClock
-from adapters.secrets import secrets_of
 from adapters.wiring import Ports, production
 from deploy.retailer_keys import key_digest
 from domain.ports.retailers import Retailer
@@ -28,6 +27,7 @@ from tests.chaos.load import TREE, Page, Shop
 from tests.chaos.servers.load import MOVES_S, SHOPPERS, Paced, Probe
 from tests.chaos.servers.place import Place
 from tests.chaos.stored import Stored
+from tests.identity import KEYS, wrapped
 
 KNOWN_WITHIN_S = 30.0
 CALM_S = 2.0
@@ -87,8 +87,7 @@ class Shoppers:
         ]
         self.trackers = [Paced(self.shop, page, random.Random(draw.random())) for page in self.pages]
         self.probe = Probe(self.shop)
-        identity = secrets_of(place.system.settings(), needed=True)
-        self.checks = Checks(retailer_id, identity.shopper_key(retailer_id), self.trackers)
+        self.checks = Checks(retailer_id, KEYS.shopper, self.trackers)
 
     def slowest_s(self) -> float:
         """Gives the longest that a request or probe waited for its answer."""
@@ -125,7 +124,8 @@ async def add_retailer(ports: Ports) -> tuple[str, str]:
     """Makes a retailer whose default tree answers most events, and gives its id and secret key."""
     retailer_id, secret_key = f"r-{secrets.token_hex(8)}", secrets.token_hex(16)
     retailer = Retailer(retailer_id=retailer_id, name=retailer_id)
-    await ports.retailers.add(retailer, key_digest(secrets.token_hex(16)), key_digest(secret_key))
+    keys = wrapped(ports, retailer_id)
+    await ports.retailers.add(retailer, key_digest(secrets.token_hex(16)), key_digest(secret_key), keys)
     ((_, blob),) = read_trees(json.dumps(TREE).encode())
     await ports.trees.push(retailer_id, [(DEFAULT, blob)])
     return retailer_id, secret_key

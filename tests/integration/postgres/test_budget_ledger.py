@@ -19,6 +19,7 @@ from monitoring.metrics import Metrics
 from tests.contract.campaigning import definition
 from tests.contract.consumer import eventually
 from tests.contract.leasing_partition import Partition, lease
+from tests.identity import WRAPPED
 from tests.integration.postgres.conftest import Files, Open, StartServer, on
 from tests.integration.postgres.test_outages import IN_TIME_S
 from tests.story import RETAILER
@@ -29,7 +30,7 @@ AT_MS = 0
 
 async def with_spring(control: PostgresControl) -> Campaign:
     """Schedules a campaign with a budget that never ends."""
-    await control.retailers.add(SHOP, "write", "secret")
+    await control.retailers.add(SHOP, "write", "secret", WRAPPED)
     far = definition().ends_at.replace(year=9_000)
     campaign = created(RETAILER, "spring", definition(ends_at=far, budget=Budget(money_minor=1_000)), AT_MS)
     await control.campaigns.put(Change(campaign=campaign, action="create", by="command"))

@@ -16,6 +16,7 @@ from domain.ports.retailers import CatalogueItem, Retailer
 from domain.releases import Overtaken
 from monitoring.metrics import Metrics
 from tests.contract.consumer import eventually
+from tests.identity import WRAPPED
 from tests.integration.postgres.conftest import Open
 
 SHOP = Retailer(retailer_id="r-1", name="Fresh & Co", origins=("https://fresh.example",))
@@ -26,7 +27,7 @@ async def test_a_change_of_another_process_is_in_force(settings: Settings, opene
     """A running process sees retailers, generations and requests that another one leaves."""
     async with opened(settings) as running, opened(settings) as command:
         before = running.generations.version()
-        await command.retailers.add(SHOP, "write", "secret")
+        await command.retailers.add(SHOP, "write", "secret", WRAPPED)
         await command.generations.show("r-1", await command.generations.reserve("r-1"), 1)
         assert 1 == await command.requests.request(["3-17"])
 
@@ -44,8 +45,8 @@ async def test_a_change_of_another_process_is_in_force(settings: Settings, opene
 async def test_what_did_not_change_is_not_loaded_again(settings: Settings, opened: Open) -> None:
     """Another subject's change leaves the control data the same object, another retailer's catalogue the same one."""
     async with opened(settings) as running:
-        await running.retailers.add(SHOP, "write", "secret")
-        await running.retailers.add(OTHER, "other-write", "other-secret")
+        await running.retailers.add(SHOP, "write", "secret", WRAPPED)
+        await running.retailers.add(OTHER, "other-write", "other-secret", WRAPPED)
         await running.retailers.import_catalogue("r-1", [CatalogueItem(product_id="p", name="P", category_id="c")])
         before = running.retailers.current()
         await running.requests.request(["3-17"])
@@ -144,8 +145,8 @@ async def test_text_that_postgres_cannot_hold_is_refused(settings: Settings, ope
     async with opened(settings) as control:
         for wrong in ("a\0b", "a\ud800b"):
             with pytest.raises(Refused):
-                await control.retailers.add(structs.replace(SHOP, retailer_id=wrong), "write", "secret")
-        await control.retailers.add(SHOP, "write", "secret")
+                await control.retailers.add(structs.replace(SHOP, retailer_id=wrong), "write", "secret", WRAPPED)
+        await control.retailers.add(SHOP, "write", "secret", WRAPPED)
         with pytest.raises(Refused):
             await control.retailers.import_catalogue(
                 "r-1", [CatalogueItem(product_id="p", name="a\0b", category_id="c")]
@@ -158,7 +159,7 @@ async def test_a_row_that_cannot_be_read_leaves_the_last_known_in_force(
 ) -> None:
     """What a newer hotbasket wrote is counted and holds up nothing else; who starts with it is told what to do."""
     async with opened(settings) as running:
-        await running.retailers.add(SHOP, "write", "secret")
+        await running.retailers.add(SHOP, "write", "secret", WRAPPED)
         before = running.retailers.current()
         unreadable = "UPDATE retailers SET settings = settings || %s::jsonb"
         raised = "UPDATE versions SET version = version + 1 WHERE subject = 'retailers'"

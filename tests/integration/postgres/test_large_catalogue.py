@@ -14,6 +14,7 @@ from adapters.settings import Settings
 from domain.ports.retailers import Retailer
 from domain.records import Known
 from tests.contract.consumer import eventually
+from tests.identity import WRAPPED
 from tests.integration.postgres.conftest import Open
 
 PRODUCTS = 100_000
@@ -66,7 +67,7 @@ async def test_a_large_import_is_in_force_while_the_loop_goes_on(
 ) -> None:
     """A running process takes another one's catalogue, then its replacement, and says how long its loop stood still."""
     async with opened(settings) as running:
-        await running.retailers.add(SHOP, "write", "secret")
+        await running.retailers.add(SHOP, "write", "secret", WRAPPED)
         for price_minor in (100, 200):
             lag = Lag()
             measuring = asyncio.create_task(lag.measure())

@@ -14,6 +14,7 @@ from domain.errors import PortError
 from domain.ports.retailers import Retailer
 from monitoring.metrics import Metrics
 from tests.contract.consumer import eventually
+from tests.identity import WRAPPED
 from tests.integration.postgres.conftest import Files, Open, StartServer, on
 from tests.services.proxy import Proxy
 
@@ -31,7 +32,7 @@ async def test_a_server_that_stops_is_survived(
     settings = on(server.url)
     await migrate(settings, files)
     async with opened(settings) as control:
-        await control.retailers.add(SHOP, "write", "secret")
+        await control.retailers.add(SHOP, "write", "secret", WRAPPED)
         harm: dict[str, Callable[[], None]] = {"stop": server.stop, "kill": server.kill, "pause": server.pause}
         await asyncio.to_thread(harm[how])
         await _serves_without_server(control, metrics)
@@ -47,7 +48,7 @@ async def test_a_line_that_swallows_everything_is_survived(
     await migrate(on(server.url), files)
     with Proxy(server.address) as line:
         async with opened(on(f"postgresql://{line.address}/hotbasket")) as control:
-            await control.retailers.add(SHOP, "write", "secret")
+            await control.retailers.add(SHOP, "write", "secret", WRAPPED)
             line.swallow()
             await _serves_without_server(control, metrics)
             line.forward()

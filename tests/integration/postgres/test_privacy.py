@@ -17,6 +17,7 @@ from domain.ports.privacy_requests import Confirmation, Kind, Request
 from domain.ports.retailers import Retailer
 from tests.contract.consumer import eventually
 from tests.contract.privacy import digests, request, subjects
+from tests.identity import WRAPPED
 from tests.integration.postgres.conftest import Files, Open, StartServer, on
 from tests.services.postgres import USER
 from tests.services.proxy import Proxy
@@ -51,7 +52,7 @@ async def held_up(address: str) -> AsyncIterator[Callable[[int], Awaitable[None]
 async def test_sessions_that_meet_open_one_request(settings: Settings, opened: Open) -> None:
     """Of those that wait for each other at the same place, the next ones find what the first has made."""
     async with opened(settings) as one, opened(settings) as other:
-        await one.retailers.add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s")
+        await one.retailers.add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s", WRAPPED)
         async with held_up(settings.postgres) as wait_for:
             asked = [asyncio.ensure_future(opens(control, f"{control is one}", "ab")) for control in (one, other)]
             await wait_for(len(asked))
@@ -68,7 +69,7 @@ async def test_a_request_that_was_cut_off_may_be_repeated(
     await migrate(on(server.url), files)
     with Proxy(server.address) as line:
         async with opened(on(f"postgresql://{line.address}/hotbasket")) as control:
-            await control.retailers.add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s")
+            await control.retailers.add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s", WRAPPED)
             async with held_up(server.url) as wait_for:
                 asked = asyncio.ensure_future(opens(control, "one", "ab"))
                 await wait_for(1)
@@ -86,7 +87,7 @@ async def test_a_request_that_was_cut_off_may_be_repeated(
 async def test_a_list_whose_requests_are_gone_is_read_whole(settings: Settings, opened: Open) -> None:
     """What no request tells, as after a backup came back, stands in the list all the same."""
     async with opened(settings) as control:
-        await control.retailers.add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s")
+        await control.retailers.add(Retailer(retailer_id=RETAILER, name="Shop"), "w", "s", WRAPPED)
         await opens(control, "one", "a")
         async with await psycopg.AsyncConnection.connect(settings.postgres, user=USER) as other:
             await other.execute("INSERT INTO suppressed VALUES (%s, %s)", (RETAILER, *digests("b")))
