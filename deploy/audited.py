@@ -8,7 +8,17 @@ from contextlib import asynccontextmanager
 from adapters.clock import SystemClock
 from adapters.wiring import Ports
 from domain.audit import COMMAND_LINE, outcome_of
+from domain.ids import ShopperKey, shopper_digest
 from domain.ports.audit_trail import AuditEntry, Outcome
+
+
+def target_of(ports: Ports, key: ShopperKey) -> str:
+    """Gives how the trail names a shopper.
+
+    Raises:
+        Refused, PortError: this process can't open the retailer's privacy key.
+    """
+    return shopper_digest(ports.identity.privacy_key(key.retailer_id), key.shopper)
 
 
 @asynccontextmanager

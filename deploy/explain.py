@@ -9,12 +9,12 @@ import msgspec
 import typer
 
 from adapters.wiring import Ports
-from deploy.audited import audited
+from deploy.audited import audited, target_of
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain import shopper as shoppers
 from domain.errors import Refused
-from domain.ids import ShopperKey, shopper_digest
+from domain.ids import ShopperKey
 from domain.lookup import Beside, view
 from domain.money import DEFAULT_EXPONENT, EXPONENTS
 from domain.tree import Tree
@@ -59,8 +59,7 @@ def explain(
 async def _look_up(ports: Ports, retailer: str | None, shopper: str) -> dict[str, Any]:
     one = chosen(ports, retailer)
     key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
-    target = shopper_digest(ports.identity.privacy_key(one.retailer_id), key.shopper)
-    async with audited(ports, one.retailer_id, "explain", target):
+    async with audited(ports, one.retailer_id, "explain", target_of(ports, key)):
         payload = (await ports.snapshots.load([key])).get(key)
         if payload is None:
             raise Refused(

@@ -14,6 +14,7 @@ from adapters.clock import SystemClock
 from adapters.settings import load_settings
 from adapters.wiring import Ports
 from adapters.zones import is_zone, zone_of
+from deploy.audited import audited, target_of
 from deploy.options import Json, RetailerName, Where, document, progress
 from deploy.shopper_history import History, read_history
 from deploy.stores import chosen, hash_of, in_stores
@@ -74,7 +75,14 @@ def replay_shopper(
     since_ms = _moment(since)
     planted = None if tree is None else _planted(tree, shopper)
     asked = None if campaigns is None else _campaigns(campaigns)
-    compared = in_stores(data, lambda ports: _compare(ports, retailer, shopper, planted, asked))
+
+    async def work(ports: Ports) -> _Compared:
+        one = chosen(ports, retailer)
+        key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
+        async with audited(ports, one.retailer_id, "replay-shopper", target_of(ports, key)):
+            return await _compare(ports, one, key, shopper, planted, asked)
+
+    compared = in_stores(data, work)
     rows = [row for row in compared.rows if row.at_ms >= since_ms]
     if as_json:
         document(_told(compared, rows))
@@ -83,10 +91,13 @@ def replay_shopper(
 
 
 async def _compare(
-    ports: Ports, retailer: str | None, shopper: str, planted: Tree | None, asked: Sequence[Campaign] | None
+    ports: Ports,
+    one: Retailer,
+    key: ShopperKey,
+    shopper: str,
+    planted: Tree | None,
+    asked: Sequence[Campaign] | None,
 ) -> _Compared:
-    one = chosen(ports, retailer)
-    key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
     days = load_settings().hot_days
     with progress("days") as bar:
         task = bar.add_task("read", total=days + 1)

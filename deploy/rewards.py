@@ -16,6 +16,7 @@ from adapters.clock import SystemClock
 from adapters.settings import load_settings
 from adapters.vault_wiring import OpenedVault, has_vault, open_vault
 from adapters.wiring import Ports, has_servers
+from deploy.audited import audited
 from deploy.options import DATA, Json, RetailerName, Where, document, say, tell
 from deploy.returned_rewards import returned_rewards
 from deploy.stores import chosen, in_stores
@@ -95,7 +96,7 @@ def payouts(
         listed = await vault.opened.vault.payouts(vault.retailer.retailer_id, campaign, state=_STATES[show])
         return [_owed(payout, less_minor) for payout in listed]
 
-    found = _in_vault(data, retailer, work)
+    found = _in_vault(data, retailer, "payouts", work)
     if export is not None:
         _write(export, found)
     if as_json:
@@ -131,7 +132,7 @@ def paid(
     async def work(vault: _Opened) -> int:
         return await _settle(vault, named, "paid")
 
-    count = _in_vault(data, retailer, work)
+    count = _in_vault(data, retailer, "paid", work)
     if as_json:
         document({"paid": count})
     else:
@@ -165,7 +166,7 @@ def withdraw(
         claims = [opened.keys.claims.claim_id(experience_id) for experience_id in experiences or ()]
         return count + (await opened.vault.withdraw(claims) if claims else 0)
 
-    count = _in_vault(data, retailer, work)
+    count = _in_vault(data, retailer, "withdraw", work)
     if as_json:
         document({"withdrawn": count})
     else:
@@ -205,8 +206,8 @@ async def _settle(vault: _Opened, named: Sequence[str], state: Settled) -> int:
     return await vault.opened.vault.settle(retailer.retailer_id, [PayoutId(one) for one in named], state)
 
 
-def _in_vault(data: Path | None, name: str | None, work: Callable[[_Opened], Awaitable[Result]]) -> Result:
-    """Opens the vault, does the work for one retailer and closes it.
+def _in_vault(data: Path | None, name: str | None, action: str, work: Callable[[_Opened], Awaitable[Result]]) -> Result:
+    """Opens the vault, does the work for one retailer and closes it; the audit trail says who did.
 
     Raises:
         Refused: there is no such retailer, or no vault.
@@ -221,7 +222,8 @@ def _in_vault(data: Path | None, name: str | None, work: Callable[[_Opened], Awa
         retailer = chosen(ports, name)
         opened = await open_vault(where, settings, SystemClock())
         try:
-            return await work(_Opened(opened, retailer, ports))
+            async with audited(ports, retailer.retailer_id, f"rewards.{action}"):
+                return await work(_Opened(opened, retailer, ports))
         finally:
             await opened.close()
 

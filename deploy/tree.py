@@ -9,12 +9,13 @@ import msgspec
 import typer
 
 from adapters.wiring import Ports
-from deploy.audited import audited
+from deploy.audited import audited, target_of
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
 from domain.ids import ShopperKey
 from domain.personal_data import contains_email
+from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
 from domain.tree import to_json
 from domain.tree_faults import read_trees
@@ -65,23 +66,28 @@ def show(
 
     async def work(ports: Ports) -> dict[str, Any]:
         one = chosen(ports, retailer)
-        own = shopper if shopper == DEFAULT else hash_of(ports, one, shopper)
-        keys = [ShopperKey(one.retailer_id, own), ShopperKey(one.retailer_id, DEFAULT)]
-        found = await ports.trees.load(keys)
-        tree = found.get(keys[0]) or found.get(keys[1])
-        if tree is None:
-            raise Refused(
-                f"{one.name} has no tree for {shopper!r} and no default tree: push one with hotbasket tree push"
-            )
-        default = found.get(keys[1])
-        whose = DEFAULT if default is not None and default.blob == tree.blob else shopper
-        return {"generation": tree.generation, **to_json(tree.blob, whose)}
+        if shopper == DEFAULT:
+            return await _shown(ports, one, DEFAULT, shopper)
+        key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
+        async with audited(ports, one.retailer_id, "tree.show", target_of(ports, key)):
+            return await _shown(ports, one, key.shopper, shopper)
 
     found = in_stores(data, work)
     if as_json:
         document(found)
     else:
         say(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+
+
+async def _shown(ports: Ports, one: Retailer, own: str, shopper: str) -> dict[str, Any]:
+    keys = [ShopperKey(one.retailer_id, own), ShopperKey(one.retailer_id, DEFAULT)]
+    found = await ports.trees.load(keys)
+    tree = found.get(keys[0]) or found.get(keys[1])
+    if tree is None:
+        raise Refused(f"{one.name} has no tree for {shopper!r} and no default tree: push one with hotbasket tree push")
+    default = found.get(keys[1])
+    whose = DEFAULT if default is not None and default.blob == tree.blob else shopper
+    return {"generation": tree.generation, **to_json(tree.blob, whose)}
 
 
 @commands.command()

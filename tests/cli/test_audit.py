@@ -32,20 +32,24 @@ def trail(data: Path) -> list[tuple[str, str | None, str]]:
 
 
 def test_what_commands_do_leaves_entries(data: Path) -> None:
-    """Rules, catalogue, trees, campaigns, a look at a shopper: done or refused, without a shopper's id."""
+    """Rules, catalogue, trees, campaigns, winners, looks at a shopper: done or refused, without a shopper's id."""
     products = data.parent / "products.csv"
     products.write_text("product_id,name,category_id\np-1,Penne,pasta\n", encoding="utf-8")
     hotbasket_json("retailer", "set", "shop", "--data", data, "--currency", "CHF")
     assert 1 == hotbasket("retailer", "set", "shop", "--data", data, "--currency", "XXX").returncode
     hotbasket_json("catalogue", "import", products, "--data", data)
-    hotbasket_json("tree", "push", written(data.parent / "tree.json", SAUCE), "--data", data)
+    tree = written(data.parent / "tree.json", SAUCE)
+    hotbasket_json("tree", "push", tree, "--data", data)
     file = campaign(data.parent / "pasta.json")
     hotbasket_json("campaign", "create", file, "--data", data)
     hotbasket_json("campaign", "change", "pasta", file, "--data", data)
     hotbasket_json("campaign", "schedule", "pasta", "--data", data)
     assert 1 == hotbasket("campaign", "resume", "pasta", "--data", data).returncode
+    hotbasket_json("rewards", "payouts", "--data", data)
     assert 1 == hotbasket("explain", "loyalty-no-9", "--data", data).returncode
-    *others, (action, target, outcome) = trail(data)
+    assert 1 == hotbasket("replay-shopper", "loyalty-no-9", "--tree", tree, "--data", data).returncode
+    hotbasket_json("tree", "show", "loyalty-no-9", "--data", data)
+    *others, explained, replayed, showed = trail(data)
     assert [
         ("retailer.set", None, "done"),
         ("retailer.set", None, "refused"),
@@ -55,8 +59,13 @@ def test_what_commands_do_leaves_entries(data: Path) -> None:
         ("campaigns.change", "pasta", "done"),
         ("campaigns.schedule", "pasta", "done"),
         ("campaigns.resume", "pasta", "refused"),
+        ("rewards.payouts", None, "done"),
     ] == others
-    assert ("explain", "refused", 64) == (action, outcome, len(target or ""))
+    (target,) = {target for _, target, _ in (explained, replayed, showed)}
+    assert 64 == len(target or "")
+    assert [("explain", "refused"), ("replay-shopper", "refused"), ("tree.show", "done")] == [
+        (action, outcome) for action, _, outcome in (explained, replayed, showed)
+    ]
 
 
 def test_what_only_looks_leaves_no_entry(data: Path) -> None:
