@@ -10,7 +10,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import Refused
-from domain.ids import ShopperHash
+from domain.ids import ShopperHash, shopper_digest
+from domain.ports.privacy_requests import Subject
 
 _NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"sealed shopper hash"
@@ -24,23 +25,26 @@ class Sealer:
     """
 
     def __init__(self, privacy_key: bytes) -> None:
+        self._privacy_key = privacy_key
         self._cipher = AESGCM(hmac.digest(privacy_key, _PURPOSE, "sha256"))
 
     def __repr__(self) -> str:
         """Shows nothing."""
         return "Sealer(***)"
 
-    def seal(self, digest: str, shopper: ShopperHash) -> bytes:
-        """Encrypts a shopper hash for the subject of this digest: at another subject it can't be opened."""
+    def subject(self, shopper: ShopperHash) -> Subject:
+        """Gives how a request holds a shopper: by the digest, and encrypted for nothing but that digest."""
+        digest = shopper_digest(self._privacy_key, shopper)
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, shopper.encode(), digest.encode())
+        return Subject(digest, nonce + self._cipher.encrypt(nonce, shopper.encode(), digest.encode()))
 
-    def unseal(self, digest: str, sealed: bytes) -> ShopperHash:
-        """Gives what was sealed.
+    def shopper(self, subject: Subject) -> ShopperHash:
+        """Gives whom a subject stands for.
 
         Raises:
-            Refused: it was sealed under another key or for another subject, or is damaged.
+            Refused: it was sealed under another key or for another digest, or is damaged.
         """
+        digest, sealed = subject
         try:
             opened = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], digest.encode())
         except (InvalidTag, ValueError):

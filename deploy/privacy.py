@@ -18,14 +18,12 @@ from deploy.audited import audited
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
-from domain.ids import shopper_digest
 from domain.personal_data import contains_email
-from domain.ports.privacy_requests import Kind, Request, Subject
-from domain.privacy import request_target, told
+from domain.ports.privacy_requests import Kind, Request
+from domain.privacy import asked, request_target, told
 from domain.repeated_requests import SUBJECTS_MAX
 from monitoring import logs
 
-_DAY_MS = 86_400_000
 _ID_MAX = 128
 
 commands = typer.Typer(help="Ask that nothing is taken of shoppers, and see how far that is.", no_args_is_help=True)
@@ -128,24 +126,12 @@ def _ask(
 
     async def work(ports: Ports) -> Request:
         one = chosen(ports, retailer)
-        key = ports.identity.privacy_key(one.retailer_id)
-        sealer = Sealer(key)
-        subjects: dict[str, Subject] = {}
-        for shopper_id in shopper_ids:
-            shopper = hash_of(ports, one, shopper_id)
-            digest = shopper_digest(key, shopper)
-            subjects[digest] = Subject(digest, sealer.seal(digest, shopper))
-        now_ms = SystemClock().now_ms()
-        asked = Request(
-            request_id=str(request_id or uuid4()),
-            retailer_id=one.retailer_id,
-            kind=kind,
-            opened_at_ms=now_ms,
-            due_at_ms=now_ms + load_settings().privacy_due_days * _DAY_MS,
-            shoppers=len(subjects),
-        )
-        async with audited(ports, one.retailer_id, f"privacy.{kind}", request_target(asked.request_id)):
-            return await ports.privacy.open(asked, list(subjects.values()))
+        sealer = Sealer(ports.identity.privacy_key(one.retailer_id))
+        subjects = [sealer.subject(hash_of(ports, one, shopper_id)) for shopper_id in shopper_ids]
+        now_ms, due_days = SystemClock().now_ms(), load_settings().privacy_due_days
+        request = asked(request_id or uuid4(), one.retailer_id, kind, now_ms, due_days=due_days)
+        async with audited(ports, one.retailer_id, f"privacy.{kind}", request_target(request.request_id)):
+            return await ports.privacy.open(request, subjects)
 
     _show(in_stores(data, work), as_json)
 

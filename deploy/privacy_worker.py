@@ -108,7 +108,7 @@ class PrivacyWorker:
         key = self._privacy_key(request.retailer_id)
         sealer, now_ms = Sealer(key), self._clock.now_ms()
         records = [
-            record_of(request, subject.digest, sealer.unseal(subject.digest, subject.sealed), now_ms)
+            record_of(request, subject.digest, sealer.shopper(subject), now_ms)
             for subject in await self._requests.subjects(request.request_id)
         ]
         for first in range(0, len(records), APPENDED_AT_ONCE):

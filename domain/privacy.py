@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
+from uuid import UUID
 
 from domain.events import ShopperSuppressed, ShopperUnsuppressed
 from domain.ids import ShopperHash, request_event_id
@@ -18,10 +19,31 @@ from domain.records import SCHEMA_VERSION, Record
 from domain.timestamps import from_unix_ms, rfc3339
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_DAY_MS: Final = 86_400_000
 SPEAKS_UP_MS: Final = 3_000
 """A gateway that starts goes by the list at once, and has said so by then."""
 GATEWAY_GONE_MS: Final = 10 * 60 * 1_000
 """A gateway that has said nothing for so long is not waited for: it was killed, or the host is gone."""
+
+
+def asked(request_id: UUID, retailer_id: str, kind: Kind, now_ms: int, *, due_days: int) -> Request:
+    """Gives a request that is about to be opened; what is said of its shoppers, the store says.
+
+    Args:
+        request_id: of the asker's making, or for them.
+        retailer_id: whose shoppers.
+        kind: what is to be done.
+        now_ms: Unix milliseconds.
+        due_days: within how many days.
+    """
+    return Request(
+        request_id=str(request_id),
+        retailer_id=retailer_id,
+        kind=kind,
+        opened_at_ms=now_ms,
+        due_at_ms=now_ms + due_days * _DAY_MS,
+        shoppers=0,
+    )
 
 
 def told(request: Request) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from adapters.settings import Settings
 from domain.door import Door
 from domain.errors import PortError, Refused
 from domain.faults import of_unknown_name, step
-from domain.ids import ShopperHash, shopper_digest
+from domain.ids import ShopperHash
 from domain.ports.clock import Clock
-from domain.ports.privacy_requests import Kind, PrivacyRequests, Request, Subject
-from domain.privacy import KINDS, request_target, told
+from domain.ports.privacy_requests import Kind, PrivacyRequests, Subject
+from domain.privacy import KINDS, asked, request_target, told
 from domain.repeated_requests import SUBJECTS_MAX
 from gateway.access import Access, Doorkeeper
 from gateway.answers import Headers, Refusal, answer_json
@@ -35,7 +35,6 @@ BODY_BYTES_MAX: Final = 4 * 1_024 * 1_024
 _EXAMPLE: Final = '{"kind": "suppress", "shopper_ids": [...]}'
 _FIELDS: Final = frozenset({"kind", "shopper_ids", "request_id"})
 _RETRY_AFTER_S: Final = 1
-_DAY_MS: Final = 86_400_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -68,7 +67,7 @@ class PrivacyDesk:
         self._bodies = bodies
         self._clock = clock
         self._privacy_key = keys.privacy_key
-        self._due_ms = settings.privacy_due_days * _DAY_MS
+        self._due_days = settings.privacy_due_days
         self.methods: Mapping[str, Handler] = {"POST": self._post}
 
     def at(self, scope: Scope) -> Mapping[str, Handler] | None:
@@ -86,18 +85,11 @@ class PrivacyDesk:
         self._bodies.check_type(headers)
         kind, shoppers, request_id = _read(await self._bodies.read(receive, headers), access.door)
         subjects = self._sealed(access, shoppers)
-        now_ms = self._clock.now_ms()
-        asked = Request(
-            request_id=str(request_id or uuid4()),
-            retailer_id=access.door.retailer_id,
-            kind=kind,
-            opened_at_ms=now_ms,
-            due_at_ms=now_ms + self._due_ms,
-            shoppers=len(subjects),
-        )
-        async with self._auditor.noting(access, f"privacy.{kind}", request_target(asked.request_id)) as noted:
+        retailer_id, now_ms = access.door.retailer_id, self._clock.now_ms()
+        request = asked(request_id or uuid4(), retailer_id, kind, now_ms, due_days=self._due_days)
+        async with self._auditor.noting(access, f"privacy.{kind}", request_target(request.request_id)) as noted:
             try:
-                opened = await self._requests.open(asked, subjects)
+                opened = await self._requests.open(request, subjects)
             except Refused as refused:
                 raise Refusal("request_exists", str(refused), "$.request_id") from None
             except PortError:
@@ -122,13 +114,8 @@ class PrivacyDesk:
     def _sealed(self, access: Access, shoppers: Sequence[ShopperHash]) -> list[Subject]:
         if self._privacy_key is None:
             raise Refusal("not_found", "this gateway holds no privacy keys")
-        key = self._privacy_key(access.door.retailer_id)
-        sealer = Sealer(key)
-        subjects = []
-        for shopper in shoppers:
-            digest = shopper_digest(key, shopper)
-            subjects.append(Subject(digest, sealer.seal(digest, shopper)))
-        return subjects
+        sealer = Sealer(self._privacy_key(access.door.retailer_id))
+        return [sealer.subject(shopper) for shopper in shoppers]
 
 
 def _read(body: bytes, door: Door) -> tuple[Kind, Sequence[ShopperHash], UUID | None]:
