@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -183,19 +183,11 @@ async def production(
     has_logs = role not in ("command", "batch")
     group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
     async with AsyncExitStack() as opened:
-        # Side by side: a worker that was killed is to be back within a second.
-        opening_control = asyncio.ensure_future(open_control(settings, metrics, clock))
-        opening_logs: asyncio.Future[Any] = asyncio.ensure_future(
-            open_logs(settings, metrics, clock, group=group, member=member) if has_logs else no_logs()
-        )  # Any: one of two tuples with the same fields
-        await asyncio.wait((opening_control, opening_logs))
-        for opening in (opening_control, opening_logs):
-            if opening.exception() is None:
-                opened.push_async_callback(opening.result().close)
-        errors = [error for opening in (opening_control, opening_logs) if (error := opening.exception()) is not None]
-        if len(errors) > 1 and all(isinstance(error, HotbasketError) for error in errors):
-            raise Refused(*map(str, errors))
-        control, logs = opening_control.result(), opening_logs.result()
+        control, logs = await _side_by_side(
+            opened,
+            open_control(settings, metrics, clock),
+            open_logs(settings, metrics, clock, group=group, member=member) if has_logs else no_logs(),
+        )
         partitions = logs.events.partitions if has_logs else 0
         stores = await open_stores(
             settings, metrics, clock, control.generations, control.requests, partitions=partitions
@@ -222,6 +214,27 @@ async def production(
             close=opened.pop_all().aclose,
         )
     raise AssertionError("unreachable: the stack swallows nothing")
+
+
+async def _side_by_side(opened: AsyncExitStack, *opening: Coroutine[Any, Any, Any]) -> list[Any]:  # Any: ports differ
+    """Opens several things at once, since a worker that was killed is to be back within a second.
+
+    Args:
+        opened: closes what could be opened, whatever becomes of the others.
+        opening: each gives something with a `close`.
+
+    Raises:
+        Refused: more than one could not be opened, with the fault of each; otherwise what the one raises.
+    """
+    tasks = [asyncio.ensure_future(one) for one in opening]
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if task.exception() is None:
+            opened.push_async_callback(task.result().close)
+    errors = [error for task in tasks if (error := task.exception()) is not None]
+    if len(errors) > 1 and all(isinstance(error, HotbasketError) for error in errors):
+        raise Refused(*map(str, errors))
+    return [task.result() for task in tasks]
 
 
 class ReleasePorts(NamedTuple):
