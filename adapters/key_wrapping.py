@@ -7,19 +7,15 @@ import hmac
 import os
 from typing import Final, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from adapters.seals import Seals
 from domain.ports.identity_keys import WrappedKeys
 
 KEY_BYTES: Final = 32
-_NONCE_BYTES: Final = 12
 _NAME_DIGITS: Final = 8
 _LABEL: Final = b"hotbasket/identity/"
-_FORM: Final = b"\x01"
-"""Begins whatever is wrapped, so that another way of wrapping can follow."""
 
 
 class IdentityPair(NamedTuple):
@@ -46,8 +42,7 @@ def fresh_pair() -> IdentityPair:
 class KeyEncryptionKey:
     """One installation's key-encryption key.
 
-    Source: HKDF-SHA256 (RFC 5869) for the key, AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces for what is
-    wrapped; the retailer's id and the purpose are its associated data, so that it opens in no other place.
+    Source: HKDF-SHA256 (RFC 5869). What is wrapped is bound to its retailer and its purpose.
 
     Attributes:
         name: tells it from others, and nothing of it.
@@ -58,7 +53,7 @@ class KeyEncryptionKey:
         assert len(secret) >= KEY_BYTES, "whoever read the secret has checked its length"
         self.name = hashlib.sha256(_LABEL + b"name/" + secret).hexdigest()[:_NAME_DIGITS]
         self._secret = secret
-        self._seals = AESGCM(HKDF(SHA256(), KEY_BYTES, salt=None, info=_LABEL + b"wrapped keys").derive(secret))
+        self._seals = Seals(HKDF(SHA256(), KEY_BYTES, salt=None, info=_LABEL + b"wrapped keys").derive(secret))
 
     def __repr__(self) -> str:
         """Shows its name."""
@@ -68,19 +63,15 @@ class KeyEncryptionKey:
         """Gives what is kept of a retailer's keys; the same keys never look the same twice."""
         return WrappedKeys(
             self.name,
-            self._sealed(keys.shopper, _bound("shopper", retailer_id)),
-            self._sealed(keys.privacy, _bound("privacy", retailer_id)),
+            self._seals.seal(keys.shopper, f"shopper/{retailer_id}"),
+            self._seals.seal(keys.privacy, f"privacy/{retailer_id}"),
         )
 
     def unwrap(self, retailer_id: str, wrapped: WrappedKeys) -> IdentityPair | None:
         """Gives a retailer's keys, None where this key did not wrap them so, or not for this retailer."""
-        try:
-            return IdentityPair(
-                self._opened(wrapped.shopper, _bound("shopper", retailer_id)),
-                self._opened(wrapped.privacy, _bound("privacy", retailer_id)),
-            )
-        except (InvalidTag, ValueError):
-            return None
+        shopper = self._seals.opened(wrapped.shopper, f"shopper/{retailer_id}")
+        privacy = self._seals.opened(wrapped.privacy, f"privacy/{retailer_id}")
+        return None if shopper is None or privacy is None else IdentityPair(shopper, privacy)
 
     def derived(self, retailer_id: str) -> IdentityPair:
         """Gives the keys of a retailer that was added before keys were stored: the same for ever."""
@@ -89,17 +80,3 @@ class KeyEncryptionKey:
             for purpose in ("shopper-key", "privacy-key")
         )
         return IdentityPair(*made)
-
-    def _sealed(self, key: bytes, bound: bytes) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        return _FORM + nonce + self._seals.encrypt(nonce, key, bound)
-
-    def _opened(self, kept: bytes, bound: bytes) -> bytes:
-        form, nonce, sealed = kept[:1], kept[1 : 1 + _NONCE_BYTES], kept[1 + _NONCE_BYTES :]
-        if form != _FORM:
-            raise InvalidTag
-        return self._seals.decrypt(nonce, sealed, bound)
-
-
-def _bound(purpose: str, retailer_id: str) -> bytes:
-    return f"{purpose}/{retailer_id}".encode()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import os
 from typing import Final, Literal, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from adapters.seals import Seals
 from domain.errors import PortError
 from domain.ports.reward_vault import ClaimId, PayoutId
 
@@ -18,9 +16,6 @@ Field = Literal["email", "terms"]
 
 SECRET_BYTES: Final = 32
 _KEY_BYTES: Final = 32
-_NONCE_BYTES: Final = 12
-_FORM: Final = b"\x01"
-"""Begins whatever is sealed, so that another way of sealing can follow."""
 
 
 class ClaimKeys(NamedTuple):
@@ -46,8 +41,7 @@ class ClaimKeys(NamedTuple):
 class VaultKeys:
     """The keys of one installation's vault.
 
-    Source: HKDF-SHA256 (RFC 5869) for the keys, AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces for what is
-    sealed; one key seals 2^32 addresses safely.
+    Source: HKDF-SHA256 (RFC 5869).
 
     Attributes:
         claims: those that a gateway needs as well.
@@ -58,7 +52,7 @@ class VaultKeys:
         assert len(secret) >= SECRET_BYTES, "whoever read the secret has checked its length"
         self.claims = ClaimKeys(tokens=_derived(secret, b"claim tokens"), ids=_derived(secret, b"claim ids"))
         self._payout_ids = _derived(secret, b"payout ids")
-        self._seals = AESGCM(_derived(secret, b"sealed fields"))
+        self._seals = Seals(_derived(secret, b"sealed fields"))
 
     def __repr__(self) -> str:
         """Shows nothing."""
@@ -70,8 +64,7 @@ class VaultKeys:
 
     def seal(self, payout_id: PayoutId, field: Field, plain: bytes) -> bytes:
         """Gives what is kept of a field: it opens in no other row and as no other field."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return _FORM + nonce + self._seals.encrypt(nonce, plain, _bound(payout_id, field))
+        return self._seals.seal(plain, f"{payout_id}/{field}")
 
     def unseal(self, payout_id: PayoutId, field: Field, kept: bytes) -> bytes:
         """Gives what was sealed.
@@ -79,22 +72,15 @@ class VaultKeys:
         Raises:
             PortError: not retriable: it was sealed under another secret, or altered.
         """
-        form, nonce, sealed = kept[:1], kept[1 : 1 + _NONCE_BYTES], kept[1 + _NONCE_BYTES :]
-        try:
-            if form != _FORM:
-                raise InvalidTag
-            return self._seals.decrypt(nonce, sealed, _bound(payout_id, field))
-        except (InvalidTag, ValueError):
+        plain = self._seals.opened(kept, f"{payout_id}/{field}")
+        if plain is None:
             raise PortError(
                 f"the vault's payout {payout_id} can't be opened: it was sealed under another secret, or altered;"
                 " use the secret of this vault, or a backup of it",
                 retriable=False,
-            ) from None
+            )
+        return plain
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"hotbasket/vault/" + purpose).derive(secret)
-
-
-def _bound(payout_id: PayoutId, field: Field) -> bytes:
-    return f"{payout_id}/{field}".encode()

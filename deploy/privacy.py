@@ -11,7 +11,7 @@ import typer
 import uvloop
 
 from adapters.clock import SystemClock
-from adapters.sealing import Sealer
+from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
 from adapters.wiring import Ports
 from deploy.audited import audited

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from adapters.sealing import Sealer
+from adapters.sealed_shoppers import Sealer
 from adapters.wiring import Ports
 from domain.errors import HotbasketError
 from domain.ports.clock import Clock

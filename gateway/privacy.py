@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from adapters.sealing import Sealer
+from adapters.sealed_shoppers import Sealer
 from adapters.settings import Settings
 from domain.door import Door
 from domain.errors import PortError, Refused

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import secrets
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from adapters.seals import Seals
 from domain.errors import Refused
 from domain.ids import ShopperHash, shopper_digest
 from domain.ports.privacy_requests import Subject
 
-_NONCE_BYTES: Final = 12
 _PURPOSE: Final = b"sealed shopper hash"
 
 
@@ -26,7 +22,7 @@ class Sealer:
 
     def __init__(self, privacy_key: bytes) -> None:
         self._privacy_key = privacy_key
-        self._cipher = AESGCM(hmac.digest(privacy_key, _PURPOSE, "sha256"))
+        self._seals = Seals(hmac.digest(privacy_key, _PURPOSE, "sha256"))
 
     def __repr__(self) -> str:
         """Shows nothing."""
@@ -35,8 +31,7 @@ class Sealer:
     def subject(self, shopper: ShopperHash) -> Subject:
         """Gives how a request holds a shopper: by the digest, and encrypted for nothing but that digest."""
         digest = shopper_digest(self._privacy_key, shopper)
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return Subject(digest, nonce + self._cipher.encrypt(nonce, shopper.encode(), digest.encode()))
+        return Subject(digest, self._seals.seal(shopper.encode(), digest))
 
     def shopper(self, subject: Subject) -> ShopperHash:
         """Gives whom a subject stands for.
@@ -44,9 +39,7 @@ class Sealer:
         Raises:
             Refused: it was sealed under another key or for another digest, or is damaged.
         """
-        digest, sealed = subject
-        try:
-            opened = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], digest.encode())
-        except (InvalidTag, ValueError):
-            raise Refused("a sealed shopper can't be opened: the retailer's privacy key is another one now") from None
+        opened = self._seals.opened(subject.sealed, subject.digest)
+        if opened is None:
+            raise Refused("a sealed shopper can't be opened: the retailer's privacy key is another one now")
         return ShopperHash(opened.decode())

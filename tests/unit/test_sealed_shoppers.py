@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.sealing import Sealer
+from adapters.sealed_shoppers import Sealer
 from domain.errors import Refused
 from domain.ids import ShopperHash, shopper_digest
 from domain.ports.privacy_requests import Subject
