@@ -109,7 +109,7 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
         basket=change.basket,
         session=session,
         order=change.order,
-        seen=(state.seen + event_id)[-_SEEN_BYTES:],
+        seen=_seen_after(state, record),
         last=record,
         last_event_id=event.event_id,
         walked_from=state.node_id,
@@ -146,6 +146,11 @@ def _armed_again(timer: Timer, record: Record) -> Timer:
     )
 
 
+def _seen_after(state: Shopper, record: Record) -> bytes:
+    """Gives the remembered event ids with this one's, without the oldest where there are too many."""
+    return (state.seen + record.event.event_id.bytes)[-_SEEN_BYTES:]
+
+
 def was_seen(seen: bytes, event_id: bytes) -> bool:
     """Tells whether the id is among the remembered ones, which stand 16 bytes apart."""
     at = seen.find(event_id)
@@ -163,7 +168,7 @@ def _apply_idle(state: Shopper, record: Record, event: IdleElapsed, position: Po
         state,
         position=position,
         clock_ms=max(state.clock_ms, record.event_time_ms),
-        seen=(state.seen + event.event_id.bytes)[-_SEEN_BYTES:],
+        seen=_seen_after(state, record),
         last=record,
         walked_from=state.node_id,
         timer=None,
@@ -180,7 +185,7 @@ def _apply_expiry(state: Shopper, record: Record, _event: ReservationExpired, po
     after = structs.replace(
         state,
         position=position,
-        seen=(state.seen + record.event.event_id.bytes)[-_SEEN_BYTES:],
+        seen=_seen_after(state, record),
         reservations=settled.reservations,
     )
     return Applied(after, settlements=settled.settlements, stays=True)
@@ -290,7 +295,7 @@ def _apply_withdrawal(state: Shopper, record: Record, event: ConsentWithdrawn, p
     after = structs.replace(
         state,
         position=position,
-        seen=(state.seen + event.event_id.bytes)[-_SEEN_BYTES:],
+        seen=_seen_after(state, record),
         timer=None,
         is_withdrawn=True,
     )
@@ -304,7 +309,7 @@ def _apply_suppression(state: Shopper, record: Record, _event: ShopperSuppressed
     after = structs.replace(
         state,
         position=position,
-        seen=(state.seen + record.event.event_id.bytes)[-_SEEN_BYTES:],
+        seen=_seen_after(state, record),
         timer=None,
         is_suppressed=True,
     )
@@ -318,7 +323,7 @@ def _apply_unsuppression(state: Shopper, record: Record, _event: ShopperUnsuppre
     after = structs.replace(
         state,
         position=position,
-        seen=(state.seen + record.event.event_id.bytes)[-_SEEN_BYTES:],
+        seen=_seen_after(state, record),
         is_suppressed=False,
         generation=0,
         node_id="",

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Sequence
 
 from adapters.campaign_rows import ChainRow, Key, Loaded, change_of, draw_rows, newest_row, version_row
 from adapters.sqlite.control_file import ControlFile
+from adapters.sqlite.kept import Kept
 from adapters.sqlite.retailers import check_known
 from domain.campaign_versions import Standing, refuse_bad
 from domain.campaigns import Budget, Campaign, Change
-from domain.errors import PortError
 from domain.ports.campaigns import Campaigned
 from domain.purse import Amounts
 
 _SUBJECT = "campaigns"
-_log = logging.getLogger("hotbasket.control")
 
 
 class SqliteCampaigns:
@@ -25,21 +23,12 @@ class SqliteCampaigns:
     def __init__(self, control: ControlFile) -> None:
         """Takes the control file."""
         self._file = control
-        self._current: Campaigned | None = None
+        self._kept = Kept(control, _SUBJECT, self._load, "campaigns")
         self._loaded = Loaded()
 
     def current(self) -> Campaigned:
         """Gives what is in force now; reads again only when somebody put a version, and only what is new."""
-        version = self._file.version(_SUBJECT)
-        current = self._current
-        if current is None or current.version != version:
-            try:
-                current = self._current = self._file.read_now(lambda connection: self._load(connection, version))
-            except PortError as error:
-                if current is None:
-                    raise
-                _log.error("campaigns can't be read, the last known stay in force", extra={"detail": str(error)})
-        return current
+        return self._kept.current()
 
     async def put(self, change: Change, chain_end: bytes | None = None) -> None:
         """Writes the version, what the ledger is to know of it, and what its draws are made from."""
@@ -99,7 +88,7 @@ class SqliteCampaigns:
         )
         return [change_of(row) for row in rows]
 
-    def _load(self, connection: sqlite3.Connection, version: int) -> Campaigned:
+    def _load(self, connection: sqlite3.Connection, version: int, _: Campaigned | None) -> Campaigned:
         newest = connection.execute(
             "SELECT retailer_id, campaign_id, version FROM campaigns LEFT JOIN draw_chains"
             " USING (retailer_id, campaign_id) WHERE state IN ('scheduled', 'paused')"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Sequence
 from itertools import starmap
@@ -25,12 +24,10 @@ from adapters.privacy_rows import (
     stored_of,
 )
 from adapters.sqlite.control_file import ControlFile
+from adapters.sqlite.kept import Kept
 from adapters.sqlite.retailers import check_known
-from domain.errors import PortError
 from domain.ports.privacy_requests import Request, Stage, Subject, Suppressed
 from domain.repeated_requests import ListChange, Stored, as_opened, before, fingerprint, followed, repeated
-
-_log = logging.getLogger("hotbasket.control")
 
 
 class SqlitePrivacyRequests:
@@ -39,22 +36,11 @@ class SqlitePrivacyRequests:
     def __init__(self, control: ControlFile) -> None:
         """Takes the control file."""
         self._file = control
-        self._current: Suppressed | None = None
+        self._kept = Kept(control, SUBJECT, _load, "suppressed shoppers")
 
     def suppressed(self) -> Suppressed:
         """Gives the list as of now; reads only what requests changed, and the whole list when it is first asked for."""
-        version = self._file.version(SUBJECT)
-        current = self._current
-        if current is None or current.version != version:
-            try:
-                current = self._current = self._file.read_now(lambda connection: self._load(connection, version))
-            except PortError as error:
-                if current is None:
-                    raise
-                _log.error(
-                    "suppressed shoppers can't be read, the last known stay in force", extra={"detail": str(error)}
-                )
-        return current
+        return self._kept.current()
 
     async def open(self, request: Request, subjects: Sequence[Subject]) -> Request:
         """Writes the request and its shoppers, and changes the list by them."""
@@ -110,19 +96,19 @@ class SqlitePrivacyRequests:
 
         await self._file.database.write(write)
 
-    def _load(self, connection: sqlite3.Connection, version: int) -> Suppressed:
-        held = self._current
-        if held is not None:
-            # This is the event loop: the whole list is not read again for every change.
-            rows = connection.execute(LIST_CHANGES, (held.version, version))
-            found = followed(held, version, starmap(ListChange, rows))
-            if found is not None:
-                return found
-        # It may be newer than the version by a change, which is then made once more: that changes nothing.
-        digests: dict[str, set[str]] = {}
-        for retailer_id, digest in connection.execute(LIST):
-            digests.setdefault(retailer_id, set()).add(digest)
-        return Suppressed(version, {retailer_id: frozenset(some) for retailer_id, some in digests.items()})
+
+def _load(connection: sqlite3.Connection, version: int, held: Suppressed | None) -> Suppressed:
+    if held is not None:
+        # This is the event loop: the whole list is not read again for every change.
+        rows = connection.execute(LIST_CHANGES, (held.version, version))
+        found = followed(held, version, starmap(ListChange, rows))
+        if found is not None:
+            return found
+    # It may be newer than the version by a change, which is then made once more: that changes nothing.
+    digests: dict[str, set[str]] = {}
+    for retailer_id, digest in connection.execute(LIST):
+        digests.setdefault(retailer_id, set()).add(digest)
+    return Suppressed(version, {retailer_id: frozenset(some) for retailer_id, some in digests.items()})
 
 
 def _stored(connection: sqlite3.Connection, query: str, parameters: tuple[str, ...]) -> Stored | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from adapters.sqlite.control_file import ControlFile
-from domain.errors import PortError, Refused
+from adapters.sqlite.kept import Kept
+from domain.errors import Refused
 from domain.permissions import Scope
 from domain.ports.identity_keys import WrappedKeys
 from domain.ports.retailers import CatalogueItem, Control, Grant, Retailer
@@ -21,7 +21,6 @@ _retailer = msgspec.msgpack.Decoder(Retailer)
 _item = msgspec.msgpack.Decoder(CatalogueItem)
 _CATALOGUE = "catalogue "
 """Before a retailer id, in the table of versions."""
-_log = logging.getLogger("hotbasket.control")
 
 
 class SqliteRetailers:
@@ -30,21 +29,12 @@ class SqliteRetailers:
     def __init__(self, control: ControlFile) -> None:
         """Takes the control file."""
         self._file = control
-        self._current: Control | None = None
+        self._kept = Kept(control, "retailers", self._control, "control data")
         self._catalogues: dict[str, _Catalogue] = {}
 
     def current(self) -> Control:
         """Gives what is in force now; reads again only when a command changed something."""
-        version = self._file.version("retailers")
-        current = self._current
-        if current is None or current.version != version:
-            try:
-                current = self._current = self._file.read_now(lambda connection: self._control(connection, version))
-            except PortError as error:
-                if current is None:
-                    raise
-                _log.error("control data can't be read, the last known stays in force", extra={"detail": str(error)})
-        return current
+        return self._kept.current()
 
     async def add(
         self, retailer: Retailer, write_key_digest: str, secret_key_digest: str, wrapped: WrappedKeys
@@ -138,7 +128,7 @@ class SqliteRetailers:
         )
         return [_item.decode(item) for (item,) in rows]
 
-    def _control(self, connection: sqlite3.Connection, version: int) -> Control:
+    def _control(self, connection: sqlite3.Connection, version: int, _: Control | None) -> Control:
         retailers = {
             retailer_id: _retailer.decode(settings)
             for retailer_id, settings in connection.execute("SELECT retailer_id, settings FROM retailers ORDER BY name")

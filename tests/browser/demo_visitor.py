@@ -110,6 +110,12 @@ class Visitor:
         kept: str | None = self.page.evaluate("() => sessionStorage.getItem('demo.wire')")
         return list(reversed(json.loads(kept or "[]")))
 
+    def has_told_of(self, experiences: int) -> bool:
+        """Tells whether so many experiences or more were seen, and every event about it is stored."""
+        sent = self.sent()
+        seen = sum(event["type"] == "ExperienceShown" for event in sent)
+        return seen >= experiences and {"stored"} == {event["status"] for event in sent}
+
     def screenshot(self, name: str, to: Path | None = None) -> None:
         """Keeps what is on the screen in the test output, from the top of the page."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)

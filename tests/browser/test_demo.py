@@ -84,6 +84,10 @@ def test_what_was_added_offline_arrives_once_when_online_again(visit: Visit) -> 
     visitor = visit().enter()
     visitor.add("penne")
     visitor.wait_for_basket({"penne": 1})
+    # What the page then says of the sauce and the bar is to have left, or it would wait with the others.
+    expect(visitor.slot("main").locator(".hotbasket-card")).to_be_visible()
+    expect(visitor.slot("basket").locator(".hotbasket-card")).to_be_visible()
+    visitor.wait_until(lambda: visitor.has_told_of(2))
     visitor.context.set_offline(True)
     for product_id in ("tomatoes", "red-wine", "red-wine", "avocados"):
         visitor.add(product_id)
