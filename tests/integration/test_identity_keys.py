@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -19,24 +18,11 @@ from adapters.wiring import Role, production
 from domain.errors import Refused
 from monitoring.metrics import Metrics
 from tests.cli.running import hotbasket, hotbasket_json
-from tests.contract.production import Stores
-from tests.services.given import Servers
 from tests.services.postgres import USER
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SERVERS = ("kafka", "kafka_topics", "scylla", "scylla_keyspace", "postgres")
-
-
-@pytest.fixture
-async def settings(servers: Servers) -> AsyncIterator[Settings]:
-    """The settings of a system on empty servers."""
-    stores = Stores(servers)
-    try:
-        async with stores.fresh() as made:
-            yield made
-    finally:
-        stores.close()
 
 
 def variables(settings: Settings, identity: str, before: str = "") -> dict[str, str]:

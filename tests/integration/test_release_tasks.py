@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import sha256
 
@@ -18,24 +17,11 @@ from domain.ids import ShopperKey
 from domain.ports.tree_store import DEFAULT, StoredTree
 from monitoring.metrics import Metrics
 from tests.contract.consumer import eventually
-from tests.contract.production import Stores
-from tests.services.given import Servers
 from tests.story import RETAILER
 
 pytestmark = pytest.mark.slow
 
 SHOPPERS = [sha256(b"%d" % number).hexdigest() for number in range(3_000)]
-
-
-@pytest.fixture
-async def settings(servers: Servers) -> AsyncIterator[Settings]:
-    """Settings of empty stores."""
-    stores = Stores(servers)
-    try:
-        async with stores.fresh() as found:
-            yield found
-    finally:
-        stores.close()
 
 
 async def test_tasks_put_what_the_driver_shows(settings: Settings) -> None:
