@@ -92,15 +92,21 @@ class PrivacyWorker:
         pending = await self._requests.pending()
         self._tell(pending)
         stuck: set[str] = set()
+        appended: list[Request] = []
         first: Exception | None = None
         for request in pending:
-            try:
-                if request.stage == "log" and request.retailer_id not in stuck:
+            if request.stage == "log":
+                if request.retailer_id in stuck:
+                    continue
+                try:
                     await self._append(request)
-            except (HotbasketError, TimeoutError) as error:
-                stuck.add(request.retailer_id)
-                first = first or error
-        await self._finish()
+                except (HotbasketError, TimeoutError) as error:
+                    stuck.add(request.retailer_id)
+                    first = first or error
+                    continue
+            appended.append(request)
+        if appended:
+            await self._finish(appended)
         if first is not None:
             raise first
 
@@ -119,13 +125,10 @@ class PrivacyWorker:
         async with asyncio.timeout(_APPEND_WITHIN_S):
             await self._events.append(records)
 
-    async def _finish(self) -> None:
+    async def _finish(self, appended: Sequence[Request]) -> None:
         """Ends the requests of which every gateway knows."""
-        waiting = [request for request in await self._requests.pending() if request.stage == "gateways"]
-        if not waiting:
-            return
         words = await self._words.confirmations()
-        for request in waiting:
+        for request in appended:
             now_ms = self._clock.now_ms()
             if is_in_force(request, words, now_ms):
                 await self._requests.advance(request.request_id, "done", now_ms)

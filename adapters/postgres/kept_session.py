@@ -22,11 +22,6 @@ class KeptSession:
         self._turn = asyncio.Lock()
         self._kept: Session | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a connection already, which may have broken since it was last used."""
-        return self._kept is not None
-
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Session]:
         """Gives the connection for a block, while others wait.
@@ -49,7 +44,7 @@ class KeptSession:
         Raises:
             PortError: the server or the way to it failed.
         """
-        was_open = self.is_open
+        was_open = self._kept is not None
         try:
             async with self.turn() as session:
                 return await work(session)

@@ -1,0 +1,94 @@
+"""The privacy worker against a log that fails: order within a retailer, others unharmed, nothing done too early."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.sealed_shoppers import Sealer
+from adapters.settings import load_settings
+from adapters.wiring import Ports, embedded
+from deploy.privacy_worker import PrivacyWorker
+from domain.errors import PortError
+from domain.ids import ShopperHash
+from domain.ports.event_log import Place
+from domain.ports.privacy_requests import Kind
+from domain.ports.retailers import Retailer
+from domain.privacy import asked
+from domain.records import Record
+from monitoring.metrics import Metrics
+from tests.identity import KEYS, wrapped
+
+SHOPPER = ShopperHash("ab" * 32)
+
+
+class Later(SystemClock):
+    """A clock ahead of every request, so that gateways had the time to speak up."""
+
+    def now_ms(self) -> int:
+        """A minute from now."""
+        return super().now_ms() + 60_000
+
+
+class Log:
+    """Takes the records of some retailers."""
+
+    def __init__(self) -> None:
+        self.away: set[str] = set()
+        self.taken: list[tuple[str, str]] = []
+
+    async def append(self, records: Sequence[Record]) -> Sequence[Place]:
+        """Takes them, or fails as a port does."""
+        if {record.retailer_id for record in records} & self.away:
+            raise PortError("Kafka can't be used now", retriable=True)
+        self.taken += [(record.retailer_id, type(record.event).__name__) for record in records]
+        return ()
+
+
+async def opened(ports: Ports, number: int, retailer_id: str, kind: Kind) -> str:
+    """Opens a request about the one shopper."""
+    request = asked(UUID(int=number), retailer_id, kind, SystemClock().now_ms(), due_days=1)
+    return (await ports.privacy.open(request, [Sealer(KEYS.privacy).subject(SHOPPER)])).request_id
+
+
+async def test_a_log_that_fails_keeps_the_order(tmp_path: Path) -> None:
+    """What follows a request that could not be appended waits for it; another retailer's requests do not."""
+    ports, log = embedded(tmp_path, load_settings(), Metrics(), SystemClock()), Log()
+    worker = PrivacyWorker(ports.privacy, ports.words, log, lambda _: KEYS.privacy, Later(), Metrics())  # type: ignore[arg-type]  # it only appends
+    try:
+        for name in ("one", "two"):
+            keys = wrapped(ports, name)
+            await ports.retailers.add(Retailer(retailer_id=name, name=name), f"w {name}", f"s {name}", keys)
+        await opened(ports, 1, "one", "suppress")
+        await opened(ports, 2, "one", "unsuppress")
+        await opened(ports, 3, "two", "suppress")
+        log.away = {"one"}
+        with pytest.raises(PortError, match="Kafka"):
+            await worker.look()
+        assert [("two", "ShopperSuppressed")] == log.taken
+        assert ["one", "one"] == [request.retailer_id for request in await ports.privacy.pending()]
+        log.away = set()
+        await worker.look()
+        assert [("one", "ShopperSuppressed"), ("one", "ShopperUnsuppressed")] == log.taken[1:]
+        assert () == tuple(await ports.privacy.pending())
+    finally:
+        await ports.close()
+
+
+async def test_a_shopper_that_can_not_be_opened_is_told_of(tmp_path: Path) -> None:
+    """Under another privacy key the request stays open, and nobody else's record is appended in its place."""
+    ports, log = embedded(tmp_path, load_settings(), Metrics(), SystemClock()), Log()
+    worker = PrivacyWorker(ports.privacy, ports.words, log, lambda _: KEYS.shopper, Later(), Metrics())  # type: ignore[arg-type]  # it only appends
+    try:
+        await ports.retailers.add(Retailer(retailer_id="one", name="one"), "w", "s", wrapped(ports, "one"))
+        request_id = await opened(ports, 1, "one", "suppress")
+        with pytest.raises(Exception, match="can't be opened"):
+            await worker.look()
+        assert [] == log.taken
+        assert [(request_id, "log")] == [(one.request_id, one.stage) for one in await ports.privacy.pending()]
+    finally:
+        await ports.close()
