@@ -27,9 +27,10 @@
   function wheel({isSure, play}) {
     const wins = (at) => isSure || at % 2 === 0;
     const sectors = Array.from({length: SECTORS}, (_, at) => sector(at, wins(at)));
-    const disc = svg('svg', {class: 'hotbasket-disc', viewBox: '-50 -50 100 100'}, ...sectors,
-      svg('circle', {class: 'hotbasket-hub', r: 9}));
-    const element = help.element('div', 'wheel', '', disc);
+    // What turns stands inside of a box that does not: a turned square would reach out of its card.
+    const disc = svg('g', {class: 'hotbasket-disc'}, ...sectors, svg('circle', {class: 'hotbasket-hub', r: 9}));
+    const face = svg('svg', {class: 'hotbasket-face', viewBox: '-50 -50 100 100'}, disc);
+    const element = help.element('div', 'wheel', '', face);
     element.setAttribute('aria-hidden', 'true');
     element.addEventListener('click', play);
     /** @type {Animation|null} */ let turning = null;
