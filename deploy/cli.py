@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
-from typing import Annotated
+from collections.abc import Iterable
+from importlib import import_module, metadata
+from typing import Annotated, Final
 
 import typer
 
-from deploy import batch, campaign, catalogue, convert, failed, privacy, retailer, rewards, tree
-from deploy.audit import audit
-from deploy.doctor import doctor
-from deploy.explain import explain
-from deploy.migrate import migrate
 from deploy.options import tell
-from deploy.replay import replay
-from deploy.replay_shopper import replay_shopper
-from deploy.run import run
-from deploy.serve import archiver, gateway, worker
 from domain.errors import HotbasketError, Refused
 from monitoring import logs
 
-app = typer.Typer(
-    name="hotbasket",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS: Final = {
+    "run": "deploy.run:run",
+    "gateway": "deploy.serve:gateway",
+    "worker": "deploy.serve:worker",
+    "archiver": "deploy.serve:archiver",
+    "migrate": "deploy.migrate:migrate",
+    "replay": "deploy.replay:replay",
+    "replay-shopper": "deploy.replay_shopper:replay_shopper",
+    "explain": "deploy.explain:explain",
+    "audit": "deploy.audit:audit",
+    "doctor": "deploy.doctor:doctor",
+    "retailer": "deploy.retailer:commands",
+    "catalogue": "deploy.catalogue:commands",
+    "tree": "deploy.tree:commands",
+    "campaign": "deploy.campaign:commands",
+    "failed": "deploy.failed:commands",
+    "rewards": "deploy.rewards:commands",
+    "privacy": "deploy.privacy:commands",
+    "batch": "deploy.batch:commands",
+    "convert": "deploy.convert:commands",
+}
+"""Where each command is. Only the one that is asked for is imported: the rest takes longer than most commands do."""
 
 
 def main() -> None:
     """Runs a command and ends the process: 0 done, 1 refused or failed, 2 wrong usage."""
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        app()
+        command_line([first] if first in COMMANDS else COMMANDS)()
     except Refused as refusal:
         for fault in refusal.faults:
             tell(fault)
@@ -47,6 +54,27 @@ def main() -> None:
         sys.exit(1)
 
 
+def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Gives the command line with these commands on it."""
+    app = typer.Typer(
+        name="hotbasket",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(hotbasket)
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         try:
@@ -56,7 +84,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def hotbasket(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
@@ -67,22 +94,6 @@ def hotbasket(
     Start with: hotbasket run --demo
     """
     logs.configure("stderr")
-
-
-for command in (run, gateway, worker, archiver, migrate, replay, replay_shopper, explain, audit, doctor):
-    app.command()(command)
-for name, group in (
-    ("retailer", retailer.commands),
-    ("catalogue", catalogue.commands),
-    ("tree", tree.commands),
-    ("campaign", campaign.commands),
-    ("failed", failed.commands),
-    ("rewards", rewards.commands),
-    ("privacy", privacy.commands),
-    ("batch", batch.commands),
-    ("convert", convert.commands),
-):
-    app.add_typer(group, name=name)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def night() -> None:
     shoppers = ("default", *(f"demo-{number}" for number in range(1, 6)))
     file.write_text("".join(f"{json.dumps(grown(shopper))}\n" for shopper in shoppers), encoding="utf-8")
     with patch.object(sys, "argv", ["hotbasket", "tree", "push", str(file), "--data", data, "--retailer", retailer]):
-        cli.app(standalone_mode=False)
+        cli.command_line(["tree"])(standalone_mode=False)
     say("step done", step="push", seconds=0.1, generation=2)
     say("night done", resumed=0)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 
 import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from deploy.cli import app
+from deploy.cli import COMMANDS as WHERE
+from deploy.cli import command_line
 
 COMMANDS = {
     "run",
@@ -59,7 +62,7 @@ COMMANDS = {
 SENTENCE_ENDS = (".", "?")
 
 
-def commands() -> Iterator[tuple[str, TyperCommand]]:
+def commands(names: Iterable[str] = WHERE) -> Iterator[tuple[str, TyperCommand]]:
     """Every command with its full name."""
 
     def below(group: TyperGroup, name: str) -> Iterator[tuple[str, TyperCommand]]:
@@ -72,7 +75,7 @@ def commands() -> Iterator[tuple[str, TyperCommand]]:
                 assert isinstance(command, TyperCommand)
                 yield full, command
 
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(command_line(names))
     assert isinstance(root, TyperGroup)
     return below(root, "")
 
@@ -91,3 +94,12 @@ def test_a_command_teaches(name: str) -> None:
     assert f"Example: hotbasket {name}" in command.help
     silent = [one.name for one in command.params if isinstance(one, TyperOption | TyperArgument) and not one.help]
     assert [] == silent
+
+
+def test_a_command_alone_is_the_one_among_all() -> None:
+    """Whether the others are there or not, a name leads to the same commands; and nobody waits for the others."""
+    alone = {name for first in WHERE for name, _ in commands([first])}
+    assert COMMANDS == alone
+    loaded = "import sys; from deploy.cli import command_line; command_line(['catalogue']); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
+    assert ["deploy.catalogue"] == [one for one in ("deploy.catalogue", "deploy.batch", "deploy.run") if one in modules]
