@@ -10,6 +10,7 @@ from adapters.postgres.budget_ledger import PostgresBudgetLedger
 from adapters.postgres.campaigns import PostgresCampaigns
 from adapters.postgres.control_cache import ControlCache
 from adapters.postgres.database import Database
+from adapters.postgres.erasures import PostgresErasures
 from adapters.postgres.gateway_words import PostgresGatewayWords
 from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.identity_keys import PostgresIdentityKeyRows
@@ -37,6 +38,7 @@ class PostgresControl(NamedTuple):
     audit: PostgresAuditTrail
     privacy: PostgresPrivacyRequests
     words: PostgresGatewayWords
+    erasures: PostgresErasures
     generations: PostgresGenerations
     requests: PostgresReplayRequests
     close: Callable[[], Awaitable[None]]
@@ -77,7 +79,19 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
         await cache.close()
 
     key_rows = PostgresIdentityKeyRows(cache)
-    return PostgresControl(retailers, key_rows, campaigns, ledger, audit, privacy, words, generations, requests, close)
+    return PostgresControl(
+        retailers,
+        key_rows,
+        campaigns,
+        ledger,
+        audit,
+        privacy,
+        words,
+        PostgresErasures(database),
+        generations,
+        requests,
+        close,
+    )
 
 
 async def open_generations(settings: Settings, metrics: Metrics, clock: Clock) -> PostgresReleases:

@@ -106,8 +106,19 @@ _IDENTITY_KEYS = (
         retailer_id TEXT PRIMARY KEY, kek TEXT NOT NULL, shopper BLOB NOT NULL, privacy BLOB NOT NULL) WITHOUT ROWID""",
 )
 
+_ERASURES = (
+    # Where a shopper's record of the erasure stands, and what each store said of a request when it was last visited.
+    """CREATE TABLE erasure_tombstones (
+        request_id TEXT NOT NULL, digest TEXT NOT NULL, partition INTEGER NOT NULL, epoch INTEGER NOT NULL,
+        at_offset INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (request_id, digest)) WITHOUT ROWID""",
+    """CREATE TABLE erasure_receipts (
+        request_id TEXT NOT NULL, store TEXT NOT NULL, at_ms INTEGER NOT NULL, found INTEGER NOT NULL,
+        removed INTEGER NOT NULL, not_gone INTEGER NOT NULL, waits_for TEXT NOT NULL, visits INTEGER NOT NULL,
+        PRIMARY KEY (request_id, store)) WITHOUT ROWID""",
+)
+
 SCHEMA = Schema(
-    version=6,
+    version=7,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -124,7 +135,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
-    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY, _IDENTITY_KEYS),
+    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY, _IDENTITY_KEYS, _ERASURES),
 )
 
 
