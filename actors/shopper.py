@@ -17,6 +17,7 @@ from domain.events import (
     DrawRetried,
     InsideEvent,
     ReservationExpired,
+    ShopperErased,
     ShopperSuppressed,
     ShopperUnsuppressed,
 )
@@ -27,7 +28,14 @@ from domain.records import SCHEMA_VERSION, Failed, encode
 from domain.shopper import Shopper, decode
 from domain.tree import Tree
 
-_NEED_NO_TREE = (ReservationExpired, DrawRetried, ConsentWithdrawn, ShopperSuppressed, ShopperUnsuppressed)
+_NEED_NO_TREE = (
+    ReservationExpired,
+    DrawRetried,
+    ConsentWithdrawn,
+    ShopperSuppressed,
+    ShopperErased,
+    ShopperUnsuppressed,
+)
 """What moves nobody: promises, consent and suppression end, and draws go on, whatever is wrong with a tree."""
 NOTHING = Answer()
 _REPEAT = Answer(repeat=True)
@@ -105,6 +113,9 @@ class Resident:
             `NOTHING` where there is nothing to tell.
         """
         state = self.state
+        if state is None and isinstance(item.record.event, ShopperErased):
+            # A snapshot that nobody can read is forgotten like any other.
+            state = Shopper(retailer_id=self.key.retailer_id, shopper=self.key.shopper)
         if state is None:
             reason, _, detail = self._fault.partition(": ")
             return Answer(record=failed(item, token, reason, detail, "$.snapshot"))

@@ -50,13 +50,28 @@ SUPPRESS: LiteralString = (
     " SELECT retailer_id, digest FROM privacy_requests JOIN privacy_subjects USING (request_id) WHERE request_id = ?"
     " ON CONFLICT DO NOTHING"
 )
-UNSUPPRESS: LiteralString = (
+# Who is being erased stays on it until that is done.
+_IS_BEING_ERASED: LiteralString = (
+    "EXISTS (SELECT 1 FROM privacy_subjects JOIN privacy_requests USING (request_id)"
+    " WHERE privacy_subjects.digest = suppressed.digest AND privacy_requests.retailer_id = suppressed.retailer_id"
+    " AND kind IN ('erase', 'erase_and_suppress') AND stage <> 'done')"
+)
+_LAST_SAID: LiteralString = (
+    "COALESCE((SELECT kind FROM privacy_subjects JOIN privacy_requests USING (request_id)"
+    " WHERE privacy_subjects.digest = suppressed.digest AND privacy_requests.retailer_id = suppressed.retailer_id"
+    " AND kind <> 'erase' ORDER BY list_version DESC LIMIT 1), 'unsuppress')"
+)
+_OFF_THE_LIST: LiteralString = (
     "DELETE FROM suppressed WHERE (retailer_id, digest) IN"
     " (SELECT retailer_id, digest FROM privacy_requests JOIN privacy_subjects USING (request_id) WHERE request_id = ?)"
 )
+UNSUPPRESS: LiteralString = _OFF_THE_LIST + " AND NOT " + _IS_BEING_ERASED
+# After an erasure is done: whoever nobody wants on the list leaves it.
+LET_GO: LiteralString = UNSUPPRESS + " AND " + _LAST_SAID + " = 'unsuppress'"
 LIST: LiteralString = "SELECT retailer_id, digest FROM suppressed"
 LIST_CHANGES: LiteralString = (
-    "SELECT list_version, retailer_id, kind, digest FROM privacy_requests JOIN privacy_subjects USING (request_id)"
+    "SELECT list_version, retailer_id, digest, suppressed.digest IS NOT NULL"
+    " FROM privacy_requests JOIN privacy_subjects USING (request_id) LEFT JOIN suppressed USING (retailer_id, digest)"
     " WHERE list_version > ? AND list_version <= ? ORDER BY list_version"
 )
 CONFIRM: LiteralString = (

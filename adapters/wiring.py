@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from adapters.data_dir import prepare
-from adapters.finding import Finding
 from adapters.identity_keys import IdentityKeys
 from adapters.no_logs import no_logs
 from adapters.secret_source import DirectorySecrets, GivenSecrets
 from adapters.secrets import Secrets, secrets_of
 from adapters.settings import Settings, data_files
-from adapters.sqlite import control_file, log_rows, state_file
+from adapters.sqlite import log_rows, state_file
 from adapters.sqlite.audit_trail import SqliteAuditTrail
 from adapters.sqlite.budget_ledger import SqliteBudgetLedger
 from adapters.sqlite.campaigns import SqliteCampaigns
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.database import Database
+from adapters.sqlite.erasures import SqliteErasures
 from adapters.sqlite.event_log import SqliteEventLog
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.sqlite.experience_log import SqliteExperienceLog
 from adapters.sqlite.failed_events import SqliteFailedEvents
 from adapters.sqlite.gateway_words import SqliteGatewayWords
 from adapters.sqlite.identity_keys import SqliteIdentityKeyRows
-from adapters.sqlite.inspection import Report, inspect
 from adapters.sqlite.log_writer import LogWriter
 from adapters.sqlite.privacy_requests import SqlitePrivacyRequests
 from adapters.sqlite.retailers import SqliteRetailers
@@ -36,11 +35,11 @@ from adapters.sqlite.snapshot_store import SqliteSnapshotStore
 from adapters.sqlite.tree_releases import SqliteTreeReleases
 from adapters.sqlite.tree_store import SqliteTreeStore
 from domain.errors import HotbasketError, Refused
-from domain.ids import Position
 from domain.ports.audit_trail import AuditTrail
 from domain.ports.budget_ledger import BudgetLedger
 from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
+from domain.ports.erasures import Erasures
 from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
 from domain.ports.experience_log import ExperienceLog
@@ -48,6 +47,7 @@ from domain.ports.failed_events import FailedEvents
 from domain.ports.identity_keys import IdentityKeyRows
 from domain.ports.privacy_requests import GatewayWords, PrivacyRequests
 from domain.ports.retailers import Retailers
+from domain.ports.shopper_data import ShopperData
 from domain.ports.snapshot_store import SnapshotStore
 from domain.ports.tree_releases import TreeReleases
 from domain.ports.tree_store import TreeStore
@@ -59,6 +59,8 @@ class Ports(NamedTuple):
 
     Attributes:
         identity: the keys under which shoppers are named; refuses in a process that names nobody.
+        shopper_data: every store that holds something of shoppers, in the order in which an erasure visits them.
+        appends_late_s: for how long an append may still come through after whoever asked for it has given up.
         expire: removes from the stores that can't do so by themselves what is old and saved; gives how many records.
         close: flushes what was accepted and closes everything; may be repeated.
     """
@@ -78,6 +80,9 @@ class Ports(NamedTuple):
     audit: AuditTrail
     privacy: PrivacyRequests
     words: GatewayWords
+    erasures: Erasures
+    shopper_data: Sequence[ShopperData]
+    appends_late_s: float
     secrets: Secrets
     expire: Callable[[], Awaitable[int]]
     close: Callable[[], Awaitable[None]]
@@ -149,6 +154,10 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
         audit=SqliteAuditTrail(files.control),
         privacy=SqlitePrivacyRequests(files.control),
         words=SqliteGatewayWords(files.control),
+        erasures=SqliteErasures(files.control),
+        shopper_data=(),
+        # One thread writes the log, in order: what comes late is refused or stands before what comes after it.
+        appends_late_s=0,
         secrets=secrets.read(),
         expire=retention.expire,
         close=close,
@@ -174,9 +183,10 @@ async def production(
         Refused: a setting is missing, or the libraries are.
         PortError: not retriable: a server can't be reached or refuses us, or what it holds can't be worked with.
     """
-    _require_servers(settings)
-    with _libraries():
+    require_servers(settings)
+    with libraries():
         from adapters.kafka.open import open_logs  # noqa: PLC0415
+        from adapters.kafka.producer import BATCH_S  # noqa: PLC0415
         from adapters.postgres.open import open_control  # noqa: PLC0415
         from adapters.scylla.open import open_stores  # noqa: PLC0415
     secrets = secrets_of(settings, needed=role in _NAMES_SHOPPERS)
@@ -209,6 +219,9 @@ async def production(
             audit=control.audit,
             privacy=control.privacy,
             words=control.words,
+            erasures=control.erasures,
+            shopper_data=(),
+            appends_late_s=BATCH_S,
             secrets=secrets,
             expire=_nothing_to_expire,
             close=opened.pop_all().aclose,
@@ -264,10 +277,10 @@ async def open_releases(data: Path | None, settings: Settings, metrics: Metrics,
             control.close()
 
         return ReleasePorts(SqliteTreeReleases(control, clock), close_file)
-    with _libraries():
+    with libraries():
         from adapters.postgres.open import open_generations  # noqa: PLC0415
         from adapters.scylla import open as scylla  # noqa: PLC0415
-    _require_servers(settings, ("scylla", "postgres"))
+    require_servers(settings, ("scylla", "postgres"))
     async with AsyncExitStack() as opened:
         plane = await open_generations(settings, metrics, clock)
         opened.push_async_callback(plane.close)
@@ -277,85 +290,8 @@ async def open_releases(data: Path | None, settings: Settings, metrics: Metrics,
     raise AssertionError("unreachable: the stack swallows nothing")
 
 
-async def migrate_servers(
-    settings: Settings,
-    *,
-    partitions: int,
-    replication: int,
-    retention_ms: int,
-    cql: str,
-    sql: Sequence[tuple[str, str]],
-) -> Sequence[str]:
-    """Makes the topics and tables that are missing, and gives what it made; may be repeated.
-
-    Args:
-        partitions: of each topic.
-        replication: copies of everything.
-        retention_ms: of the topics.
-        cql: the schema of the hot store.
-        sql: the numbered migrations of the control plane: name and text.
-
-    Raises:
-        Refused: what is there can't become what is asked for.
-        PortError: a server can't be worked with.
-    """
-    _require_servers(settings)
-    with _libraries():
-        from adapters.kafka.topics import create_topics  # noqa: PLC0415
-        from adapters.postgres.migrations import migrate  # noqa: PLC0415
-        from adapters.scylla.schema import apply  # noqa: PLC0415
-    made = list(await migrate(settings, sql))
-    made += await apply(settings, cql, replication=replication)
-    made += await create_topics(settings, partitions=partitions, replication=replication, retention_ms=retention_ms)
-    return made
-
-
-async def inspect_servers(settings: Settings, clock: Clock) -> list[Finding]:
-    """Looks at the servers of a production system, and whether what they hold goes together; changes nothing."""
-    try:
-        _require_servers(settings)
-        with _libraries():
-            from adapters.kafka import inspection as kafka  # noqa: PLC0415
-            from adapters.postgres import inspection as postgres  # noqa: PLC0415
-            from adapters.scylla import inspection as scylla  # noqa: PLC0415
-    except Refused as refusal:
-        return [Finding("servers", False, fault, "set it, or name --data") for fault in refusal.faults]
-    found = await asyncio.gather(
-        kafka.inspect(settings), scylla.inspect(settings, clock), postgres.inspect(settings, clock)
-    )
-    findings = [one for part in found for one in part]
-    if all(one.good for one in findings):
-        findings.append(await _log_reaches_snapshots(settings, clock, kafka.events_ends))
-    return findings
-
-
-async def _log_reaches_snapshots(
-    settings: Settings, clock: Clock, ends_of: Callable[[Settings], Awaitable[Sequence[Position]]]
-) -> Finding:
-    """Looks whether the log reaches as far as the snapshots that were made from it."""
-    check = "snapshots"
-    try:
-        ends = await ends_of(settings)
-        ports = await production(settings, Metrics(), clock, role="command")
-        try:
-            newest = await asyncio.gather(*(ports.snapshots.newest(number) for number in range(len(ends))))
-        finally:
-            await ports.close()
-    except HotbasketError as error:
-        return Finding(check, False, str(error), "look again")
-    beyond = [
-        f"partition {number} ends before {end.epoch}-{end.offset}, and has a snapshot as of {at.epoch}-{at.offset}"
-        for number, (end, at) in enumerate(zip(ends, newest, strict=True))
-        if at is not None and at >= end
-    ]
-    cure = "name the snapshots' own log, or empty the tables snapshots, timers and snapshot_heads"
-    return (
-        Finding(check, False, beyond[0], cure) if beyond else Finding(check, True, "the log reaches as far as they do")
-    )
-
-
 @contextmanager
-def _libraries() -> Iterator[None]:
+def libraries() -> Iterator[None]:
     """Says which libraries are missing: embedded systems run without them, so they are imported on demand."""
     try:
         yield
@@ -368,7 +304,7 @@ def has_servers(settings: Settings) -> bool:
     return bool(settings.kafka or settings.scylla or settings.postgres)
 
 
-def _require_servers(settings: Settings, needed: Sequence[str] = ("kafka", "scylla", "postgres")) -> None:
+def require_servers(settings: Settings, needed: Sequence[str] = ("kafka", "scylla", "postgres")) -> None:
     """Refuses settings that don't name every server that is needed."""
     missing = [name for name in needed if not getattr(settings, name)]
     if missing:
@@ -380,14 +316,3 @@ def _require_servers(settings: Settings, needed: Sequence[str] = ("kafka", "scyl
 async def _nothing_to_expire() -> int:
     """The servers' stores expire by themselves."""
     return 0
-
-
-def inspect_files(data: Path, settings: Settings) -> list[Report]:
-    """Looks into the files that a data directory holds, without changing them."""
-    schemas = {"log": log_rows.SCHEMA, "state": state_file.SCHEMA, "control": control_file.SCHEMA}
-    files = data_files(data)
-    return [
-        inspect(files[name], schema, busy_s=settings.sqlite_busy_s)
-        for name, schema in schemas.items()
-        if files[name].is_file()
-    ]

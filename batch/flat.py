@@ -25,6 +25,7 @@ from domain.events import (
     ProductsSearched,
     RemovedFromBasket,
     ReservationExpired,
+    ShopperErased,
     ShopperSuppressed,
     ShopperUnsuppressed,
     StatusLine,
@@ -249,5 +250,6 @@ _ABOUT: dict[type, Callable[[Any, dict[str, Known]], About]] = {
     IdleElapsed: _idle,
     ConsentWithdrawn: _of_nothing,
     ShopperSuppressed: _of_nothing,
+    ShopperErased: _of_nothing,
     ShopperUnsuppressed: _of_nothing,
 }

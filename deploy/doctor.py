@@ -23,7 +23,8 @@ from adapters.clock import SystemClock
 from adapters.finding import Finding
 from adapters.secrets import load_secrets, secrets_file
 from adapters.settings import Settings, data_files, load_settings
-from adapters.wiring import Ports, has_servers, inspect_files, inspect_servers
+from adapters.upkeep import inspect_files, inspect_servers
+from adapters.wiring import Ports, has_servers
 from deploy.listeners import listen
 from deploy.options import DATA, Json, Where, document, progress, say
 from deploy.stores import in_stores

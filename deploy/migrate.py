@@ -10,8 +10,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 from adapters.settings import Settings, load_settings
+from adapters.upkeep import migrate_servers
 from adapters.vault_wiring import has_vault, migrate_vault
-from adapters.wiring import migrate_servers
 from deploy.options import Json, document, say
 
 _DAY_MS = 86_400_000

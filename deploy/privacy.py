@@ -1,10 +1,11 @@
-"""`hotbasket privacy`: ask that nothing is taken of shoppers, or that it is again, and see how far that is."""
+"""`hotbasket privacy`: ask that shoppers are erased, or that nothing is taken of them, and see how far that is."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
 import typer
@@ -19,14 +20,22 @@ from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
 from domain.personal_data import contains_email
-from domain.ports.privacy_requests import Kind, Request
+from domain.ports.erasures import Receipt
+from domain.ports.privacy_requests import Kind, Request, Stage
 from domain.privacy import asked, request_target, told
 from domain.repeated_requests import SUBJECTS_MAX
 from monitoring import logs
 
 _ID_MAX = 128
+_WAITS: Final[Mapping[Stage, str]] = {
+    "log": "its records in the event log",
+    "gateways": "the word of every gateway",
+    "tombstones": "what gateways took before, and its last records in the event log",
+    "workers": "workers and archiver to be past those",
+    "stores": "stores that still hold something",
+}
 
-commands = typer.Typer(help="Ask that nothing is taken of shoppers, and see how far that is.", no_args_is_help=True)
+commands = typer.Typer(help="Erase shoppers, or take nothing of them, and see how far that is.", no_args_is_help=True)
 
 Shoppers = Annotated[
     list[str] | None,
@@ -43,6 +52,28 @@ RequestId = Annotated[
     UUID | None,
     typer.Option("--request-id", help="A UUID of your making: the same request given again changes nothing."),
 ]
+
+
+@commands.command()
+def erase(
+    shoppers: Shoppers = None,
+    file: File = None,
+    and_suppress: Annotated[
+        bool, typer.Option("--and-suppress", help="Take nothing of them afterwards either, until unsuppressed.")
+    ] = False,
+    retailer: RetailerName = None,
+    data: Where = None,
+    request_id: RequestId = None,
+    as_json: Json = False,
+) -> None:
+    """Erase everything that is known of shoppers, from every store that runs; it can't be undone.
+
+    Nothing is taken of them while it lasts: in a production system until the log's retention is over. Each store gives
+    a receipt: hotbasket privacy status.
+
+    Example: hotbasket privacy erase --retailer "Fresh & Co" --file forget-us.txt
+    """
+    _ask("erase_and_suppress" if and_suppress else "erase", shoppers, file, retailer, data, request_id, as_json)
 
 
 @commands.command()
@@ -86,19 +117,19 @@ def status(
     data: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Show how far a request is; shoppers are not named.
+    """Show how far a request is, and of an erasure what each store said; shoppers are not named.
 
     Example: hotbasket privacy status 0192f0c1-2c4e-7a10-9c53-1f0e6f6a2b11
     """
 
-    async def work(ports: Ports) -> Request:
+    async def work(ports: Ports) -> tuple[Request, Sequence[Receipt]]:
         one = chosen(ports, retailer)
         found = await ports.privacy.get(one.retailer_id, request_id)
         if found is None:
             raise Refused(f"{one.name} has made no request {request_id}")
-        return found
+        return found, await ports.erasures.receipts(request_id)
 
-    _show(in_stores(data, work), as_json)
+    _show(*in_stores(data, work), as_json)
 
 
 @commands.command()
@@ -133,7 +164,7 @@ def _ask(
         async with audited(ports, one.retailer_id, f"privacy.{kind}", request_target(request.request_id)):
             return await ports.privacy.open(request, subjects)
 
-    _show(in_stores(data, work), as_json)
+    _show(in_stores(data, work), (), as_json)
 
 
 def _read(shoppers: list[str] | None, file: typer.FileText | None) -> list[str]:
@@ -155,15 +186,17 @@ def _read(shoppers: list[str] | None, file: typer.FileText | None) -> list[str]:
     return shopper_ids
 
 
-def _show(request: Request, as_json: bool) -> None:
-    view: dict[str, Any] = told(request)
+def _show(request: Request, receipts: Sequence[Receipt], as_json: bool) -> None:
+    view: dict[str, Any] = told(request, receipts)
     if as_json:
         document(view)
         return
     whom = "1 shopper" if request.shoppers == 1 else f"{request.shoppers} shoppers"
-    say(f"request {view['request_id']}: {request.kind} {whom}")
+    say(f"request {view['request_id']}: {request.kind.replace('_', ' ')} {whom}")
     if view["state"] == "done":
         say(f"  done at {view['done_at']}")
-        return
-    what = {"log": "its records in the event log", "gateways": "the word of every gateway"}[view["waits_for"]]
-    say(f"  open since {view['opened_at']}, due at {view['due_at']}; it waits for {what}")
+    else:
+        say(f"  open since {view['opened_at']}, due at {view['due_at']}; it waits for {_WAITS[request.stage]}")
+    for one in receipts:
+        rest = f", {one.left} left: it waits for {one.waits_for}" if one.waits_for else ""
+        say(f"  {one.store:<14} {one.found} found, {one.removed} removed{rest}")

@@ -1,4 +1,4 @@
-"""Does what privacy requests ask for: appends their records, and sees when every gateway goes by the list.
+"""Does what privacy requests ask for: appends their records, sees when every gateway goes by the list, and erases.
 
 One runs in a system, as a process of its own or inside `hotbasket run`. Two beside each other do no harm: what both
 append has the same ids, and the second of them is absorbed.
@@ -13,17 +13,16 @@ import structlog
 
 from adapters.sealed_shoppers import Sealer
 from adapters.wiring import Ports
+from deploy.erasing import APPEND_WITHIN_S, APPENDED_AT_ONCE, Eraser, Places, tell_done
 from domain.errors import HotbasketError
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
-from domain.ports.privacy_requests import GatewayWords, PrivacyRequests, Request
+from domain.ports.privacy_requests import ERASING, GatewayWords, PrivacyRequests, Request
 from domain.privacy import KINDS, is_in_force, record_of
 from domain.records import Record
 from monitoring.metrics import PrivacyMetrics
 
 LOOK_S = 1.0
-APPENDED_AT_ONCE = 500
-_APPEND_WITHIN_S = 30.0
 _MS = 1_000
 
 log = structlog.get_logger("hotbasket.privacy")
@@ -39,6 +38,7 @@ class PrivacyWorker:
         privacy_key: gives a retailer's privacy key.
         clock: dates records and stages.
         metrics: says how many requests are open, and since when.
+        eraser: takes erasures on once every gateway goes by them.
         look_s: seconds between two looks.
     """
 
@@ -50,6 +50,7 @@ class PrivacyWorker:
         privacy_key: Callable[[str], bytes],
         clock: Clock,
         metrics: PrivacyMetrics,
+        eraser: Eraser,
         look_s: float = LOOK_S,
     ) -> None:
         self._requests = requests
@@ -58,6 +59,7 @@ class PrivacyWorker:
         self._privacy_key = privacy_key
         self._clock = clock
         self._metrics = metrics
+        self._eraser = eraser
         self._look_s = look_s
         self._fault = ""
         self._stopping = asyncio.Event()
@@ -95,15 +97,19 @@ class PrivacyWorker:
         appended: list[Request] = []
         first: Exception | None = None
         for request in pending:
-            if request.stage == "log":
-                if request.retailer_id in stuck:
+            try:
+                if request.stage not in ("log", "gateways"):
+                    await self._eraser.work(request)
                     continue
-                try:
+                if request.stage == "log":
+                    if request.retailer_id in stuck:
+                        continue
                     await self._append(request)
-                except (HotbasketError, TimeoutError) as error:
+            except (HotbasketError, TimeoutError) as error:
+                if request.stage == "log":
                     stuck.add(request.retailer_id)
-                    first = first or error
-                    continue
+                first = first or error
+                continue
             appended.append(request)
         if appended:
             await self._finish(appended)
@@ -122,23 +128,21 @@ class PrivacyWorker:
         await self._requests.advance(request.request_id, "gateways", self._clock.now_ms())
 
     async def _append_some(self, records: Sequence[Record]) -> None:
-        async with asyncio.timeout(_APPEND_WITHIN_S):
+        async with asyncio.timeout(APPEND_WITHIN_S):
             await self._events.append(records)
 
     async def _finish(self, appended: Sequence[Request]) -> None:
-        """Ends the requests of which every gateway knows."""
+        """Ends the requests of which every gateway knows, and lets erasures go on."""
         words = await self._words.confirmations()
         for request in appended:
             now_ms = self._clock.now_ms()
-            if is_in_force(request, words, now_ms):
+            if not is_in_force(request, words, now_ms):
+                continue
+            if request.kind in ERASING:
+                await self._requests.advance(request.request_id, "tombstones", now_ms)
+            else:
                 await self._requests.advance(request.request_id, "done", now_ms)
-                log.info(
-                    "privacy request done",
-                    request_id=request.request_id,
-                    kind=request.kind,
-                    shoppers=request.shoppers,
-                    seconds=(now_ms - request.opened_at_ms) / _MS,
-                )
+                tell_done(request, now_ms)
 
     def _tell(self, pending: Sequence[Request]) -> None:
         for kind in KINDS:
@@ -157,4 +161,9 @@ class PrivacyWorker:
 
 def privacy_worker(ports: Ports, clock: Clock, metrics: PrivacyMetrics) -> PrivacyWorker:
     """Gives the worker of a system that is open."""
-    return PrivacyWorker(ports.privacy, ports.words, ports.events, ports.identity.privacy_key, clock, metrics)
+    places = Places(
+        ports.privacy, ports.erasures, ports.events, ports.archive, ports.shopper_data, ports.appends_late_s
+    )
+    privacy_key = ports.identity.privacy_key
+    eraser = Eraser(places, privacy_key, clock)
+    return PrivacyWorker(ports.privacy, ports.words, ports.events, privacy_key, clock, metrics, eraser)

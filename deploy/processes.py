@@ -78,6 +78,7 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
             ports.audit,
             ports.privacy,
             ports.words,
+            ports.erasures,
         )
         claims = vault and vault.keys.claims
         keys = Keys(ports.secrets.subscription, identity.shopper_key, claims, identity.privacy_key)

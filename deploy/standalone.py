@@ -137,6 +137,7 @@ async def _assemble(
         ports.audit,
         ports.privacy,
         ports.words,
+        ports.erasures,
     )
     identity = ports.identity
     keys = Keys(ports.secrets.subscription, identity.shopper_key, vault.keys.claims, identity.privacy_key)

@@ -16,7 +16,7 @@ from domain.arbitration import Arbiter, Bid, Market, Won
 from domain.campaigns_in_force import Offer
 from domain.conditions import Facts, explain
 from domain.drawing import Drawn, draw_rights, taken_back
-from domain.events import ConsentWithdrawn, ShopperSuppressed
+from domain.events import ConsentWithdrawn, ShopperErased, ShopperSuppressed
 from domain.experiences import Experience, Kind, Withdrawal
 from domain.fold import Applied, was_seen
 from domain.ids import experience_id, idle_event_id
@@ -120,8 +120,9 @@ def _stays(applied: Applied, record: Record, token: int, drawn: Drawn) -> tuple[
     """Decides what moves nobody: where the shopper stands, and the timer there, stay as they are."""
     state = applied.state
     withdrawals: tuple[Withdrawal, ...] = ()
-    if isinstance(record.event, ConsentWithdrawn | ShopperSuppressed):
-        shown = (slot.experience for slot in state.slots if slot.state == "open")
+    if isinstance(record.event, ConsentWithdrawn | ShopperSuppressed | ShopperErased):
+        slots = applied.forgotten or state.slots
+        shown = (slot.experience for slot in slots if slot.state == "open")
         withdrawals = tuple(Withdrawal(experience_id=one.experience_id, slot=one.slot) for one in shown)
     if not (applied.settlements or drawn.plays or withdrawals):
         return state, None

@@ -188,6 +188,16 @@ class ShopperSuppressed(Event, frozen=True, tag=True):
     """Nothing is taken of this shopper any more: the page is cleared and events change nothing; inside only."""
 
 
+class ShopperErased(Event, frozen=True, tag=True):
+    """Everything known of this shopper is forgotten: the tombstone of a privacy request; inside only.
+
+    Attributes:
+        stays_suppressed: a suppressed shopper stays so; otherwise the next event is a stranger's.
+    """
+
+    stays_suppressed: bool = False
+
+
 class ShopperUnsuppressed(Event, frozen=True, tag=True):
     """Events of this shopper are taken again; inside only."""
 
@@ -218,6 +228,12 @@ OutsideEvent = (
     | ExperienceDismissed
 )
 InsideEvent = (
-    IdleElapsed | ReservationExpired | DrawRetried | ConsentWithdrawn | ShopperSuppressed | ShopperUnsuppressed
+    IdleElapsed
+    | ReservationExpired
+    | DrawRetried
+    | ConsentWithdrawn
+    | ShopperSuppressed
+    | ShopperErased
+    | ShopperUnsuppressed
 )
 AnyEvent = OutsideEvent | InsideEvent

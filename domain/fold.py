@@ -27,12 +27,13 @@ from domain.events import (
     ProductsSearched,
     RemovedFromBasket,
     ReservationExpired,
+    ShopperErased,
     ShopperSuppressed,
     ShopperUnsuppressed,
 )
 from domain.ids import Position
 from domain.records import Record, Settlement
-from domain.reservations import asked_again, settle
+from domain.reservations import asked_again, released_all, settle
 from domain.shopper import SEEN_IDS, SESSION_GAP_MS, Order, Session, Shopper, Slot, Timer
 
 _SEEN_BYTES = SEEN_IDS * 16
@@ -52,6 +53,7 @@ class Applied(NamedTuple):
         settlements: what became of reservations.
         redeems: the event is a verified order that is seen for the first time.
         stays: the event is no activity of the shopper's: no edge is tried.
+        forgotten: what an erased shopper's page may still show.
         faults: faults of meaning, by short stable name; they are counted, never an error.
     """
 
@@ -65,6 +67,7 @@ class Applied(NamedTuple):
     settlements: tuple[Settlement, ...] = ()
     redeems: bool = False
     stays: bool = False
+    forgotten: tuple[Slot, ...] = ()
     faults: tuple[str, ...] = ()
 
 
@@ -316,6 +319,18 @@ def _apply_suppression(state: Shopper, record: Record, _event: ShopperSuppressed
     return Applied(after, stays=True)
 
 
+def _apply_erasure(state: Shopper, record: Record, event: ShopperErased, position: Position) -> Applied:
+    """Folds that everything is forgotten, consent that was taken back too; what was promised is given back."""
+    after = Shopper(
+        retailer_id=state.retailer_id,
+        shopper=state.shopper,
+        position=position,
+        seen=record.event.event_id.bytes,
+        is_suppressed=state.is_suppressed and event.stays_suppressed,
+    )
+    return Applied(after, settlements=released_all(state.reservations), stays=True, forgotten=state.slots)
+
+
 def _apply_unsuppression(state: Shopper, record: Record, _event: ShopperUnsuppressed, position: Position) -> Applied:
     """Folds that events of the shopper are taken again: the next one begins at the root, with the basket as it was."""
     if not state.is_suppressed:
@@ -338,6 +353,7 @@ _INSIDE: dict[type, Callable[[Shopper, Record, Any, Position], Applied]] = {
     DrawRetried: _apply_retry,
     ConsentWithdrawn: _apply_withdrawal,
     ShopperSuppressed: _apply_suppression,
+    ShopperErased: _apply_erasure,
     ShopperUnsuppressed: _apply_unsuppression,
 }
 

@@ -112,6 +112,11 @@ def request_event_id(request_id: str, digest: str) -> UUID:
     return derived_event_id("privacy request", request_id, digest)
 
 
+def erasure_event_id(request_id: str, digest: str) -> UUID:
+    """Gives the id of the `ShopperErased` of one shopper of a privacy request."""
+    return derived_event_id("privacy request", request_id, digest, "erased")
+
+
 def stock_id(campaign_id: str, prize_id: str) -> str:
     """Gives under which id the ledger leases a prize's stock: that of no campaign, since identifiers are printable."""
     return f"{campaign_id}{_NOT_PRINTABLE}{prize_id}"

@@ -4,6 +4,11 @@ Suppressing a shopper does two things that need not wait for each other. The lis
 the request, turns away at the gateways what comes from now on. A record in the event log makes the shopper's actor
 clear the page, and pass over what a gateway took before it had heard of the list. The request is done when the record
 is durable and every gateway has said that it goes by the list.
+
+Erasing begins like that, for nothing of the shopper may come behind it. Then `ShopperErased` stands in the log, which
+makes the actor forget the shopper; once workers and archiver are past it, every store is asked to remove what it holds
+and to look again. A log that can't forget on request lets go in its own time, so stores are visited until none of them
+finds anything: that is when the receipts are final.
 """
 
 from __future__ import annotations
@@ -12,9 +17,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 from uuid import UUID
 
-from domain.events import ShopperSuppressed, ShopperUnsuppressed
-from domain.ids import ShopperHash, request_event_id
-from domain.ports.privacy_requests import Confirmation, Kind, Request
+from domain.events import InsideEvent, ShopperErased, ShopperSuppressed, ShopperUnsuppressed
+from domain.ids import ShopperHash, erasure_event_id, request_event_id
+from domain.ports.erasures import Receipt
+from domain.ports.privacy_requests import ERASING, Confirmation, Kind, Request
+from domain.ports.shopper_data import Visit
 from domain.records import SCHEMA_VERSION, Record
 from domain.timestamps import from_unix_ms, rfc3339
 
@@ -46,19 +53,56 @@ def asked(request_id: UUID, retailer_id: str, kind: Kind, now_ms: int, *, due_da
     )
 
 
-def told(request: Request) -> dict[str, Any]:
-    """Gives a request as the gateway and the command line tell it."""
+def told(request: Request, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+    """Gives a request as the gateway and the command line tell it; an erasure with what each store said."""
     is_done = request.stage == "done"
     return {
         "request_id": request.request_id,
         "kind": request.kind,
-        "state": "done" if is_done else "open",
+        "state": "done" if is_done else "partial" if receipts else "open",
         "waits_for": None if is_done else request.stage,
         "shoppers": request.shoppers,
         "opened_at": rfc3339(request.opened_at_ms),
         "due_at": rfc3339(request.due_at_ms),
         "done_at": rfc3339(request.stage_at_ms) if is_done else None,
+    } | ({"receipts": [_told_receipt(one) for one in receipts]} if request.kind in ERASING else {})
+
+
+def _told_receipt(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "store": receipt.store,
+        "searched_at": rfc3339(receipt.at_ms),
+        "visits": receipt.visits,
+        "found": receipt.found,
+        "removed": receipt.removed,
+        "left": receipt.left,
+        "waits_for": receipt.waits_for or None,
     }
+
+
+def receipt_after(before: Receipt | None, store: str, visit: Visit, now_ms: int) -> Receipt:
+    """Gives a store's receipt with one more visit in it.
+
+    What a visit leaves is found again by the next one: it counts once.
+    """
+    if before is None:
+        return Receipt(
+            store=store,
+            at_ms=now_ms,
+            found=visit.found,
+            removed=visit.removed,
+            left=visit.left,
+            waits_for=visit.waits_for,
+        )
+    return Receipt(
+        store=store,
+        at_ms=now_ms,
+        found=before.found + max(0, visit.found - before.left),
+        removed=before.removed + visit.removed,
+        left=visit.left,
+        waits_for=visit.waits_for,
+        visits=before.visits + 1,
+    )
 
 
 def request_target(request_id: str) -> str:
@@ -68,17 +112,29 @@ def request_target(request_id: str) -> str:
 
 def record_of(request: Request, digest: str, shopper: ShopperHash, now_ms: int) -> Record:
     """Gives what stands in the event log for one shopper of a request: the same id however often it is appended."""
-    kind = ShopperSuppressed if request.kind == "suppress" else ShopperUnsuppressed
+    kind = ShopperUnsuppressed if request.kind == "unsuppress" else ShopperSuppressed
+    event_id = request_event_id(request.request_id, digest)
+    return _record(request, kind(event_id=event_id, occurred_at=from_unix_ms(now_ms), shopper_id=shopper), now_ms)
+
+
+def tombstone_of(request: Request, digest: str, shopper: ShopperHash, now_ms: int) -> Record:
+    """Gives the record after which nothing is known of one shopper: the same id however often it is appended."""
+    erased = ShopperErased(
+        event_id=erasure_event_id(request.request_id, digest),
+        occurred_at=from_unix_ms(now_ms),
+        shopper_id=shopper,
+        stays_suppressed=request.kind == "erase_and_suppress",
+    )
+    return _record(request, erased, now_ms)
+
+
+def _record(request: Request, event: InsideEvent, now_ms: int) -> Record:
     return Record(
         schema_version=SCHEMA_VERSION,
         retailer_id=request.retailer_id,
         received_at_ms=now_ms,
         event_time_ms=now_ms,
-        event=kind(
-            event_id=request_event_id(request.request_id, digest),
-            occurred_at=from_unix_ms(now_ms),
-            shopper_id=shopper,
-        ),
+        event=event,
     )
 
 

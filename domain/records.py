@@ -153,7 +153,7 @@ class Reserved(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     priority: int = 0
 
 
-Cause = Literal["order", "cancelled", "returned", "expired", "drawn"]
+Cause = Literal["order", "cancelled", "returned", "expired", "drawn", "erased"]
 
 
 class Settlement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -161,8 +161,8 @@ class Settlement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
     Attributes:
         experience_id, campaign_id: of the reservation.
-        cause: a verified order, what became of that order, the end of its time, or a draw: what it promised beyond
-            what was won is given back, and what is handed over by itself is redeemed at once.
+        cause: a verified order, what became of that order, the end of its time, a draw (what it promised beyond what
+            was won is given back, and what is handed over by itself is redeemed at once), or the shopper's erasure.
         order_id: of the order, if one is the cause.
         reserved_minor, reserved_count: change of what is reserved, 0 or less.
         committed_minor, committed_count: change of what is redeemed; less than 0 where an order came back.

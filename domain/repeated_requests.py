@@ -10,11 +10,10 @@ from typing import Final, NamedTuple, get_args
 from msgspec.structs import replace
 
 from domain.errors import Refused
-from domain.ports.privacy_requests import Kind, Request, Stage, Subject, Suppressed
+from domain.ports.privacy_requests import Request, Stage, Subject, Suppressed
 
 SUBJECTS_MAX: Final = 5_000
 """Shoppers of one request."""
-_KINDS: Final = frozenset(get_args(Kind))
 _STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
@@ -31,14 +30,14 @@ class ListChange(NamedTuple):
     Attributes:
         version: of the list that came with the request.
         retailer_id: whose shopper.
-        kind: of the request; a newer hotbasket may know more kinds.
         digest: how the shopper is named.
+        is_listed: whether the shopper is on the list now, which may be later than that version.
     """
 
     version: int
     retailer_id: str
-    kind: str
     digest: str
+    is_listed: bool
 
 
 def fingerprint(subjects: Sequence[Subject]) -> str:
@@ -97,22 +96,19 @@ def followed(held: Suppressed, version: int, changes: Iterable[ListChange]) -> S
         changes: of the requests after the one and up to the other, by version.
 
     Returns:
-        None where requests are missing, one is of an unknown kind, or the list is not a later one: then it has to be
-            read whole.
+        None where something but a request changed it, or it is not a later one: then it has to be read whole.
     """
     versions: set[int] = set()
-    last: dict[str, dict[str, str]] = {}
+    last: dict[str, dict[str, bool]] = {}
     for change in changes:
-        if change.kind not in _KINDS:
-            return None
         versions.add(change.version)
-        last.setdefault(change.retailer_id, {})[change.digest] = change.kind
+        last.setdefault(change.retailer_id, {})[change.digest] = change.is_listed
     if len(versions) != version - held.version:
         return None
     digests = dict(held.digests)
-    for retailer_id, kinds in last.items():
-        added = {digest for digest, kind in kinds.items() if kind == "suppress"}
-        digests[retailer_id] = _changed(digests.get(retailer_id, frozenset()), added, kinds.keys() - added)
+    for retailer_id, changed in last.items():
+        added = {digest for digest, is_listed in changed.items() if is_listed}
+        digests[retailer_id] = _changed(digests.get(retailer_id, frozenset()), added, changed.keys() - added)
     return Suppressed(version, {retailer_id: some for retailer_id, some in digests.items() if some})
 
 

@@ -164,6 +164,11 @@ def asked_again(
     return None
 
 
+def released_all(reservations: Sequence[Reservation]) -> tuple[Settlement, ...]:
+    """Gives back every promise that is open, of a shopper who is erased; what is redeemed stays spent."""
+    return tuple(_released(one, "erased") for one in reservations if one.is_open)
+
+
 def redeemable(reservations: Sequence[Reservation], at_ms: int) -> list[Reservation]:
     """Gives the promises that an order paid at a moment of the shopper's time may redeem, in the till's order."""
     found = [one for one in reservations if one.is_open and one.decided_at_ms <= at_ms <= one.honoured_until_ms]

@@ -216,10 +216,12 @@ class Gateway:
         return CampaignDesk(*ports, self._doorkeeper, auditor, large, stores.clock, suffix, chain_end)
 
     def _privacy_desk(self, stores: Stores, auditor: Auditor, keys: Keys, settings: Settings) -> PrivacyDesk | None:
-        if stores.privacy is None:
+        if stores.privacy is None or stores.erasures is None:
             return None
         large = Bodies(settings, self._deadlines, self._load, bytes_max=REQUEST_BYTES_MAX)
-        return PrivacyDesk(stores.privacy, self._doorkeeper, auditor, large, stores.clock, keys, settings)
+        return PrivacyDesk(
+            stores.privacy, stores.erasures, self._doorkeeper, auditor, large, stores.clock, keys, settings
+        )
 
     def _why_not_ready(self) -> str | None:
         if self._load.is_draining:

@@ -32,7 +32,7 @@ def privacy_paths() -> Json:
     )
     post = operation(
         "openPrivacyRequest",
-        "Ask that nothing is taken of shoppers any more, or that it is again",
+        "Ask that shoppers are erased, or that nothing is taken of them any more, or that it is again",
         "Durable when it is answered, in force at every gateway within 2 seconds, and then done: ask for it. Without "
         "a `request_id`, the same question about the same shoppers is answered with the request that is open.",
         keys_for("privacy"),
@@ -43,7 +43,7 @@ def privacy_paths() -> Json:
     get = operation(
         "readPrivacyRequest",
         "See how far a request is",
-        "Shoppers are not named.",
+        "Shoppers are not named. An erasure has the receipts of the stores that were visited.",
         keys_for("privacy"),
         {200: ("The request as it stands.", "PrivacyRequest")},
         (401, 403, 404, 405, 503),
@@ -59,11 +59,26 @@ def privacy_schemas() -> Json:
     request = {
         "request_id": _ID,
         "kind": {"type": "string", "enum": list(KINDS)},
-        "state": {"type": "string", "enum": ["open", "done"]},
+        "state": {"type": "string", "enum": ["open", "partial", "done"]},
         "waits_for": {"enum": [*waits, None]},
         "shoppers": {"type": "integer", "minimum": 1, "maximum": SUBJECTS_MAX},
         "opened_at": moment,
         "due_at": moment,
         "done_at": {**moment, "type": ["string", "null"]},
     }
-    return {"PrivacyRequest": object_of(request, *request, closed=True)}
+    count = {"type": "integer", "minimum": 0}
+    receipt = {
+        "store": {"type": "string"},
+        "searched_at": moment,
+        "visits": count,
+        "found": count,
+        "removed": count,
+        "left": count,
+        "waits_for": {"type": ["string", "null"]},
+    }
+    receipts = {
+        "type": "array",
+        "items": object_of(receipt, *receipt, closed=True),
+        "description": "Of an erasure alone: what each store said; `partial` until none of them finds anything.",
+    }
+    return {"PrivacyRequest": object_of({**request, "receipts": receipts}, *request, closed=True)}

@@ -17,6 +17,7 @@ from domain.errors import PortError, Refused
 from domain.faults import of_unknown_name, step
 from domain.ids import ShopperHash
 from domain.ports.clock import Clock
+from domain.ports.erasures import Erasures
 from domain.ports.privacy_requests import Kind, PrivacyRequests, Subject
 from domain.privacy import KINDS, asked, request_target, told
 from domain.repeated_requests import SUBJECTS_MAX
@@ -43,6 +44,7 @@ class PrivacyDesk:
 
     Args:
         requests: the port.
+        erasures: what stores said of erasures.
         doorkeeper: asks for a key that may do this.
         auditor: takes down who asked.
         bodies: reads bodies of up to BODY_BYTES_MAX.
@@ -54,6 +56,7 @@ class PrivacyDesk:
     def __init__(
         self,
         requests: PrivacyRequests,
+        erasures: Erasures,
         doorkeeper: Doorkeeper,
         auditor: Auditor,
         bodies: Bodies,
@@ -62,6 +65,7 @@ class PrivacyDesk:
         settings: Settings,
     ) -> None:
         self._requests = requests
+        self._erasures = erasures
         self._doorkeeper = doorkeeper
         self._auditor = auditor
         self._bodies = bodies
@@ -105,11 +109,12 @@ class PrivacyDesk:
         access = self._doorkeeper.for_action(headers, "privacy")
         try:
             found = await self._requests.get(access.door.retailer_id, request_id)
+            receipts = () if found is None else await self._erasures.receipts(request_id)
         except PortError:
             raise _unavailable("") from None
         if found is None:
             raise Refusal("unknown_request", "this retailer has made no such request")
-        await answer_json(send, 200, _encode(told(found)), cors)
+        await answer_json(send, 200, _encode(told(found, receipts)), cors)
 
     def _sealed(self, access: Access, shoppers: Sequence[ShopperHash]) -> list[Subject]:
         if self._privacy_key is None:

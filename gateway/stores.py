@@ -10,6 +10,7 @@ from domain.ports.audit_trail import AuditTrail
 from domain.ports.budget_ledger import BudgetLedger
 from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
+from domain.ports.erasures import Erasures
 from domain.ports.event_log import EventLog
 from domain.ports.experience_log import ExperienceLog
 from domain.ports.privacy_requests import GatewayWords, PrivacyRequests
@@ -48,8 +49,8 @@ class Stores(NamedTuple):
         vault: where winners' e-mail addresses go; None = this installation pays no rewards.
         campaigns, ledger: what marketing people run, and what is left of its budgets; None = no route leads there.
         audit: keeps who looked at shoppers and changed campaigns; None = what would have to be kept there is refused.
-        privacy, words: requests about shoppers' data, and what this gateway says of them; None = no route leads there,
-            and nobody is suppressed.
+        privacy, words, erasures: requests about shoppers' data, what this gateway says of them, and what stores said of
+            erasures; None = no route leads there, and nobody is suppressed.
     """
 
     events: EventLog
@@ -65,3 +66,4 @@ class Stores(NamedTuple):
     audit: AuditTrail | None = None
     privacy: PrivacyRequests | None = None
     words: GatewayWords | None = None
+    erasures: Erasures | None = None

@@ -14,6 +14,7 @@ from adapters.privacy_rows import (
     ADVANCE,
     ALIKE,
     FORGET_SEALS,
+    LET_GO,
     LIST,
     LIST_CHANGES,
     PENDING,
@@ -26,7 +27,7 @@ from adapters.privacy_rows import (
     row_of,
     stored_of,
 )
-from domain.ports.privacy_requests import Request, Stage, Subject, Suppressed
+from domain.ports.privacy_requests import ERASING, Request, Stage, Subject, Suppressed
 from domain.repeated_requests import ListChange, Stored, as_opened, before, fingerprint, followed, repeated
 
 
@@ -64,7 +65,7 @@ class PostgresPrivacyRequests:
                 "COPY privacy_subjects (request_id, digest, sealed) FROM STDIN",
                 ((new.request_id, digest, sealed) for digest, sealed in subjects),
             )
-            await session.rows(in_postgres(SUPPRESS if new.kind == "suppress" else UNSUPPRESS), (new.request_id,))
+            await session.rows(in_postgres(UNSUPPRESS if new.kind == "unsuppress" else SUPPRESS), (new.request_id,))
             return new
 
         try:
@@ -90,11 +91,27 @@ class PostgresPrivacyRequests:
 
     async def advance(self, request_id: str, stage: Stage, now_ms: int) -> None:
         """Changes the request, and empties its seals once it is done; the server's vacuum overwrites what it frees."""
-        async with self._cache.database.session() as session, session.transaction():
+
+        async def write(session: Session) -> None:
             for earlier in before(stage):
                 await session.rows(in_postgres(ADVANCE), (stage, now_ms, request_id, earlier))
             if stage == "done":
                 await session.rows(in_postgres(FORGET_SEALS), (b"", request_id))
+
+        async def let_go(session: Session) -> None:
+            await write(session)
+            await session.rows(in_postgres(LET_GO), (request_id,))
+
+        if stage == "done" and await self._is_erasing(request_id):
+            await self._cache.change((SUBJECT,), let_go)
+            return
+        async with self._cache.database.session() as session, session.transaction():
+            await write(session)
+
+    async def _is_erasing(self, request_id: str) -> bool:
+        async with self._cache.database.session() as session:
+            found = _request(await _stored(session, REQUEST, (request_id,)))
+        return found is not None and found.kind in ERASING and found.stage != "done"
 
     async def _load(self, session: Session, versions: Versions) -> Suppressed:
         version, held = versions.get(SUBJECT, 0), self._kept.value

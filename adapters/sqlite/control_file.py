@@ -107,6 +107,8 @@ _IDENTITY_KEYS = (
 )
 
 _ERASURES = (
+    # Who was let go, and who is being erased, is asked shopper by shopper.
+    "CREATE INDEX privacy_subjects_by_digest ON privacy_subjects (digest)",
     # Where a shopper's record of the erasure stands, and what each store said of a request when it was last visited.
     """CREATE TABLE erasure_tombstones (
         request_id TEXT NOT NULL, digest TEXT NOT NULL, partition INTEGER NOT NULL, epoch INTEGER NOT NULL,

@@ -11,6 +11,7 @@ from adapters.privacy_rows import (
     ADVANCE,
     ALIKE,
     FORGET_SEALS,
+    LET_GO,
     LIST,
     LIST_CHANGES,
     PENDING,
@@ -26,7 +27,7 @@ from adapters.privacy_rows import (
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.kept import Kept
 from adapters.sqlite.retailers import check_known
-from domain.ports.privacy_requests import Request, Stage, Subject, Suppressed
+from domain.ports.privacy_requests import ERASING, Request, Stage, Subject, Suppressed
 from domain.repeated_requests import ListChange, Stored, as_opened, before, fingerprint, followed, repeated
 
 
@@ -63,7 +64,7 @@ class SqlitePrivacyRequests:
                 "INSERT INTO privacy_subjects (request_id, digest, sealed) VALUES (?, ?, ?)",
                 [(new.request_id, digest, sealed) for digest, sealed in subjects],
             )
-            connection.execute(SUPPRESS if new.kind == "suppress" else UNSUPPRESS, (new.request_id,))
+            connection.execute(UNSUPPRESS if new.kind == "unsuppress" else SUPPRESS, (new.request_id,))
             return new
 
         try:
@@ -94,7 +95,18 @@ class SqlitePrivacyRequests:
             if stage == "done":
                 connection.execute(FORGET_SEALS, (b"", request_id))
 
-        await self._file.database.write(write)
+        def let_go(connection: sqlite3.Connection) -> None:
+            write(connection)
+            connection.execute(LET_GO, (request_id,))
+
+        if stage == "done" and await self._is_erasing(request_id):
+            await self._file.change(SUBJECT, let_go)
+        else:
+            await self._file.database.write(write)
+
+    async def _is_erasing(self, request_id: str) -> bool:
+        found = await self._file.database.read(lambda connection: _stored(connection, REQUEST, (request_id,)))
+        return found is not None and found.request.kind in ERASING and found.request.stage != "done"
 
 
 def _load(connection: sqlite3.Connection, version: int, held: Suppressed | None) -> Suppressed:

@@ -1,5 +1,8 @@
 -- What is known of the erasures that privacy requests asked for: where each shopper's record stands in the event log,
--- and what every store said when it was last visited. New tables only: what runs already knows none of them.
+-- and what every store said when it was last visited. New tables and an index: what runs already goes on as before.
+
+-- Who was let go, and who is being erased, is asked shopper by shopper.
+CREATE INDEX privacy_subjects_by_digest ON privacy_subjects (digest);
 
 CREATE TABLE erasure_tombstones (
     request_id text COLLATE "C" NOT NULL,

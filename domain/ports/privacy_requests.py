@@ -1,5 +1,7 @@
 """What was asked about shoppers' data, durable until it is done, and the list of shoppers of whom nothing is taken.
 
+An erasure suppresses its shoppers too, for as long as it is open; `erase_and_suppress` for longer.
+
 Shoppers are named by their digest: HMAC-SHA-256 (hex) of the shopper hash under the retailer's privacy key, as in the
 audit trail. The hash itself stands here only sealed, and only while a request is open.
 """
@@ -7,13 +9,15 @@ audit trail. The hash itself stands here only sealed, and only while a request i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-Kind = Literal["suppress", "unsuppress"]
-Stage = Literal["log", "gateways", "done"]
-"""What a request waits for: its records in the event log, then every gateway's word that it goes by the list."""
+Kind = Literal["suppress", "unsuppress", "erase", "erase_and_suppress"]
+ERASING: Final[frozenset[Kind]] = frozenset({"erase", "erase_and_suppress"})
+Stage = Literal["log", "gateways", "tombstones", "workers", "stores", "done"]
+"""What a request waits for: its records in the event log, then every gateway's word that it goes by the list; an
+erasure also for its `ShopperErased` in the event log, for workers and archiver to be past them, and for the stores."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -94,10 +98,11 @@ class PrivacyRequests(Protocol):
     async def open(self, request: Request, subjects: Sequence[Subject]) -> Request:
         """Makes a request durable and changes the list with it, in one step; gives it as it stands.
 
-        Suppressing adds its shoppers to the list, the opposite takes them off it. A request whose id is there already
-        changes nothing, however far it is, and is given as it stands. Without that, one of the retailer that is not
-        done, of the same kind and about the same shoppers, is given in its place, unless a later one took back a part
-        of its change. Any other raises the list's version, even where the list was so already.
+        Suppressing and erasing add its shoppers to the list; the opposite takes them off it, but for those that are
+        being erased, who leave it when that is done. A request whose id is there already changes nothing, however far
+        it is, and is given as it stands. Without that, one of the retailer that is not done, of the same kind and about
+        the same shoppers, is given in its place, unless a later one took back a part of its change. Any other raises
+        the list's version, even where the list was so already.
 
         Args:
             request: its `shoppers`, `list_version`, `stage` and `stage_at_ms` are not looked at.
@@ -137,7 +142,9 @@ class PrivacyRequests(Protocol):
     async def advance(self, request_id: str, stage: Stage, now_ms: int) -> None:
         """Notes that a request has come to a stage; one that is there or beyond stays. Done, its seals are forgotten.
 
-        Without a request of that id, nothing happens.
+        The shoppers of an erasure that is done leave the list, which is then another version, unless the last request
+        about them that says so wants them on it, or another erasure is open. Without a request of that id, nothing
+        happens.
 
         Raises:
             PortError: it may be noted or not; the call may be repeated.

@@ -19,7 +19,7 @@ from adapters.kafka.topics import create_topics, topics_of
 from adapters.scylla.connection import connect
 from adapters.scylla.schema import TABLES
 from adapters.settings import Settings, load_settings
-from adapters.wiring import migrate_servers
+from adapters.upkeep import migrate_servers
 from tests.services.given import Servers
 
 PARTITIONS = 4

@@ -167,6 +167,7 @@ class Standing:
             ports.audit,
             ports.privacy,
             ports.words,
+            ports.erasures,
         )
 
     async def start(self) -> None:

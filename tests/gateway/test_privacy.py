@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from deploy.privacy_worker import PrivacyWorker
+from deploy.privacy_worker import privacy_worker
 from domain.errors import PortError
 from domain.events import ShopperSuppressed, ShopperUnsuppressed
 from domain.ids import shopper_digest
@@ -31,10 +31,7 @@ async def asked(standing: Standing, kind: str, *shopper_ids: str, **fields: Any)
 async def worked(standing: Standing) -> None:
     """Lets a privacy worker look once, when gateways that just start have had the time to speak up."""
     standing.clock.shift_ms += 5_000
-    ports = standing.ports
-    key = ports.identity.privacy_key
-    worker = PrivacyWorker(ports.privacy, ports.words, ports.events, key, standing.clock, standing.metrics)
-    await worker.look()
+    await privacy_worker(standing.ports, standing.clock, standing.metrics).look()
 
 
 async def state_of(standing: Standing, answer: httpx.Response) -> tuple[str, str | None]:
@@ -213,7 +210,7 @@ async def test_neither_id_nor_hash_is_kept(standing: Standing) -> None:
         (b"", "empty_body", None),
         (b"[]", "not_an_object", None),
         ({"shopper_ids": ["c-1"]}, "missing_field", "$.kind"),
-        ({"kind": "erase", "shopper_ids": ["c-1"]}, "invalid_value", "$.kind"),
+        ({"kind": "rectify", "shopper_ids": ["c-1"]}, "invalid_value", "$.kind"),
         ({"kind": ["suppress"], "shopper_ids": ["c-1"]}, "invalid_value", "$.kind"),
         ({"kind": "suppress"}, "missing_field", "$.shopper_ids"),
         ({"kind": "suppress", "shopper_ids": []}, "invalid_value", "$.shopper_ids"),

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from adapters.clock import SystemClock
 from adapters.settings import Settings
-from adapters.wiring import migrate_servers, production
+from adapters.upkeep import migrate_servers
+from adapters.wiring import production
 from domain.errors import PortError
 from monitoring.metrics import Metrics
 from tests.services.cassandra.node import SUPERUSER, Cassandra

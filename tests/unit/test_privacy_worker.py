@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from adapters.clock import SystemClock
 from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
+from deploy.erasing import Eraser, Places
 from deploy.privacy_worker import PrivacyWorker
 from domain.errors import PortError
 from domain.ids import ShopperHash
@@ -49,6 +51,18 @@ class Log:
         return ()
 
 
+def worker_of(ports: Ports, log: Log, privacy_key: bytes) -> PrivacyWorker:
+    """Gives a worker over another event log, which only takes records."""
+
+    def key_of(_: str) -> bytes:
+        return privacy_key
+
+    events: Any = log
+    clock = Later()
+    places = Places(ports.privacy, ports.erasures, events, ports.archive, ports.shopper_data, late_s=0)
+    return PrivacyWorker(ports.privacy, ports.words, events, key_of, clock, Metrics(), Eraser(places, key_of, clock))
+
+
 async def opened(ports: Ports, number: int, retailer_id: str, kind: Kind) -> str:
     """Opens a request about the one shopper."""
     request = asked(UUID(int=number), retailer_id, kind, SystemClock().now_ms(), due_days=1)
@@ -58,7 +72,7 @@ async def opened(ports: Ports, number: int, retailer_id: str, kind: Kind) -> str
 async def test_a_log_that_fails_keeps_the_order(tmp_path: Path) -> None:
     """What follows a request that could not be appended waits for it; another retailer's requests do not."""
     ports, log = embedded(tmp_path, load_settings(), Metrics(), SystemClock()), Log()
-    worker = PrivacyWorker(ports.privacy, ports.words, log, lambda _: KEYS.privacy, Later(), Metrics())  # type: ignore[arg-type]  # it only appends
+    worker = worker_of(ports, log, KEYS.privacy)
     try:
         for name in ("one", "two"):
             keys = wrapped(ports, name)
@@ -82,7 +96,7 @@ async def test_a_log_that_fails_keeps_the_order(tmp_path: Path) -> None:
 async def test_a_shopper_that_can_not_be_opened_is_told_of(tmp_path: Path) -> None:
     """Under another privacy key the request stays open, and nobody else's record is appended in its place."""
     ports, log = embedded(tmp_path, load_settings(), Metrics(), SystemClock()), Log()
-    worker = PrivacyWorker(ports.privacy, ports.words, log, lambda _: KEYS.shopper, Later(), Metrics())  # type: ignore[arg-type]  # it only appends
+    worker = worker_of(ports, log, KEYS.shopper)
     try:
         await ports.retailers.add(Retailer(retailer_id="one", name="one"), "w", "s", wrapped(ports, "one"))
         request_id = await opened(ports, 1, "one", "suppress")

@@ -124,7 +124,7 @@ async def test_a_newer_hotbaskets_request_is_told(ports: Ports, data: Path) -> N
     await with_shops(ports)
     given = await opened(ports, "one", "a")
     with sqlite3.connect(data_files(data)["control"]) as newer:
-        newer.execute("UPDATE privacy_requests SET kind = 'erase'")
+        newer.execute("UPDATE privacy_requests SET kind = 'rectify'")
     newer.close()
     with pytest.raises(PortError, match=f"{given.request_id} of {RETAILER} can't be read .*: run the newer hotbasket"):
         await ports.privacy.pending()

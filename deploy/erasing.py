@@ -1,0 +1,175 @@
+"""Takes an erasure from its tombstones to its last receipt; the privacy worker's second half."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import structlog
+from msgspec.structs import replace
+
+from adapters.sealed_shoppers import Sealer
+from domain.errors import PortError
+from domain.ids import Position, ShopperHash, ShopperKey
+from domain.ports.clock import Clock
+from domain.ports.erasures import Erasures, Receipt, Tombstone
+from domain.ports.event_log import EventLog
+from domain.ports.event_store import EventStore
+from domain.ports.privacy_requests import PrivacyRequests, Request, Stage
+from domain.ports.shopper_data import Erased, ShopperData, Visit
+from domain.privacy import receipt_after, tombstone_of
+
+APPENDED_AT_ONCE: Final = 500
+APPEND_WITHIN_S: Final = 30.0
+AGAIN_S, AGAIN_S_MAX = 5.0, 600.0
+"""Between two visits of stores that hold something back: doubled each time, up to ten minutes."""
+_MS = 1_000
+_NO_VISIT: Final = Visit(0, 0, 0, "the store, which can't be used now")
+
+log = structlog.get_logger("hotbasket.privacy")
+
+
+class Places(NamedTuple):
+    """Where an erasure is known and done.
+
+    Attributes:
+        requests, erasures: what is known of it.
+        events: where tombstones are appended, and how far workers are.
+        archive: how far the archiver is.
+        data: every store that holds something of shoppers, in the order in which they are visited.
+        late_s: for how long after a gateway's word an append that began before it may still come through.
+    """
+
+    requests: PrivacyRequests
+    erasures: Erasures
+    events: EventLog
+    archive: EventStore
+    data: Sequence[ShopperData]
+    late_s: float
+
+
+class Eraser:
+    """Erases the shoppers of requests, each step of which may be repeated.
+
+    Args:
+        places: see there.
+        privacy_key: gives a retailer's privacy key.
+        clock: dates tombstones, stages and receipts.
+    """
+
+    def __init__(self, places: Places, privacy_key: Callable[[str], bytes], clock: Clock) -> None:
+        self._places = places
+        self._privacy_key = privacy_key
+        self._clock = clock
+        self._again: dict[str, tuple[float, float]] = {}
+
+    async def work(self, request: Request) -> None:
+        """Takes a request that every gateway goes by as far as it goes now.
+
+        Raises:
+            PortError: something can't be used now; what was done is noted.
+            Refused: a shopper can't be opened.
+            TimeoutError: the event log does not answer.
+        """
+        if request.stage == "tombstones" and self._clock.now_ms() >= request.stage_at_ms + self._places.late_s * _MS:
+            await self._bury(request)
+            request = await self._advance(request, "workers")
+        if request.stage == "workers" and await self._are_past(request):
+            request = await self._advance(request, "stores")
+        if request.stage == "stores":
+            await self._visit(request)
+
+    async def _bury(self, request: Request) -> None:
+        """Appends the tombstones that are missing, and notes where each stands."""
+        buried = {one.digest for one in await self._places.erasures.tombstones(request.request_id)}
+        shoppers = [(digest, shopper) for digest, shopper in await self._shoppers(request) if digest not in buried]
+        for first in range(0, len(shoppers), APPENDED_AT_ONCE):
+            some = shoppers[first : first + APPENDED_AT_ONCE]
+            now_ms = self._clock.now_ms()
+            async with asyncio.timeout(APPEND_WITHIN_S):
+                places = await self._places.events.append(
+                    [tombstone_of(request, digest, shopper, now_ms) for digest, shopper in some]
+                )
+            tombstones = [Tombstone(digest, place, now_ms) for (digest, _), place in zip(some, places, strict=True)]
+            await self._places.erasures.bury(request.request_id, tombstones)
+
+    async def _are_past(self, request: Request) -> bool:
+        """Tells whether snapshots and archive hold everything up to every tombstone."""
+        last: dict[int, tuple[Position, int]] = {}
+        for _, place, at_ms in await self._places.erasures.tombstones(request.request_id):
+            position, before_ms = last.get(place.partition, (place.position, at_ms))
+            last[place.partition] = (max(position, place.position), max(before_ms, at_ms))
+        watermarks = await self._places.archive.watermarks()
+        for partition, (position, at_ms) in last.items():
+            if watermarks.get(partition, 0) <= at_ms:
+                return False
+            committed = await self._places.events.committed(partition)
+            if committed is None or committed.through < position:
+                return False
+        return True
+
+    async def _visit(self, request: Request) -> None:
+        """Visits every store; the request is done when none of them finds anything any more."""
+        at_s, wait_s = self._again.get(request.request_id, (0.0, AGAIN_S))
+        if self._clock.monotonic_s() < at_s:
+            return
+        hashes = dict(await self._shoppers(request))
+        erased = [
+            Erased(ShopperKey(request.retailer_id, hashes[digest]), place, at_ms)
+            for digest, place, at_ms in await self._places.erasures.tombstones(request.request_id)
+        ]
+        visits, fault = await self._visits(request, erased)
+        if fault is None and not any(visit.found or visit.left for visit in visits):
+            self._again.pop(request.request_id, None)
+            await self._advance(request, "done")
+            return
+        if fault is not None or any(visit.left for visit in visits):
+            self._again[request.request_id] = (self._clock.monotonic_s() + wait_s, min(2 * wait_s, AGAIN_S_MAX))
+        if fault is not None:
+            raise fault
+
+    async def _visits(self, request: Request, erased: Sequence[Erased]) -> tuple[list[Visit], Exception | None]:
+        """Gives what each store said, and why the first one that said nothing did not."""
+        receipts = {one.store: one for one in await self._places.erasures.receipts(request.request_id)}
+        visits: list[Visit] = []
+        fault: Exception | None = None
+        for store in self._places.data:
+            before, now_ms = receipts.get(store.name), self._clock.now_ms()
+            try:
+                visits.append(await store.erase(erased))
+                receipt = receipt_after(before, store.name, visits[-1], now_ms)
+            except (PortError, TimeoutError) as error:
+                fault = fault or error
+                receipt = _not_visited(before, store.name, now_ms)
+            await self._places.erasures.note(request.request_id, receipt)
+        return visits, fault
+
+    async def _shoppers(self, request: Request) -> list[tuple[str, ShopperHash]]:
+        sealer = Sealer(self._privacy_key(request.retailer_id))
+        subjects = await self._places.requests.subjects(request.request_id)
+        return [(subject.digest, sealer.shopper(subject)) for subject in subjects]
+
+    async def _advance(self, request: Request, stage: Stage) -> Request:
+        now_ms = self._clock.now_ms()
+        await self._places.requests.advance(request.request_id, stage, now_ms)
+        if stage == "done":
+            tell_done(request, now_ms)
+        return replace(request, stage=stage, stage_at_ms=now_ms)
+
+
+def tell_done(request: Request, now_ms: int) -> None:
+    """Logs that a request is done."""
+    log.info(
+        "privacy request done",
+        request_id=request.request_id,
+        kind=request.kind,
+        shoppers=request.shoppers,
+        seconds=(now_ms - request.opened_at_ms) / _MS,
+    )
+
+
+def _not_visited(before: Receipt | None, store: str, now_ms: int) -> Receipt:
+    if before is None:
+        return replace(receipt_after(None, store, _NO_VISIT, now_ms), visits=0)
+    return replace(before, waits_for=_NO_VISIT.waits_for)
