@@ -14,9 +14,13 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+from tests.commands import run_command
+
 READY_WITHIN_S = 60
 STOPPED_WITHIN_S = 30
 COMMAND_WITHIN_S = 280
+STARTED_ANEW = ("batch", "run")
+"""Commands with an interpreter of their own from the start: they start processes, or stay."""
 CHECKOUT = Path(__file__).resolve().parents[2]
 _POLL_S = 0.02
 # Without the environment's proxies: what is asked is on this machine.
@@ -31,14 +35,16 @@ def environment(**more: str) -> dict[str, str]:
 
 def hotbasket(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", *arguments],
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=COMMAND_WITHIN_S,
-    )
+    if arguments and arguments[0] in STARTED_ANEW:
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *arguments],
+            env=environment(**more),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=COMMAND_WITHIN_S,
+        )
+    return run_command(arguments, environment(**more), within_s=COMMAND_WITHIN_S)
 
 
 def started(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -123,10 +129,18 @@ class Running:
 
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
-        with _OPENER.open(self.metrics_url, timeout=30) as answer:
-            text = answer.read().decode()
-        samples = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((name + "{", name + " "))]
+        samples = [
+            line.rsplit(" ", 1)
+            for line in self.metrics_page().splitlines()
+            if line.startswith((name + "{", name + " "))
+        ]
         return sum(float(value) for _, value in samples)
+
+    def metrics_page(self) -> str:
+        """All metrics, as they are scraped."""
+        with _OPENER.open(self.metrics_url, timeout=30) as answer:
+            text: str = answer.read().decode()
+        return text
 
     def wait_until_processed(self, events: int, within_s: float = 120) -> None:
         """Waits until the worker has processed so many events since it started, repeats included."""

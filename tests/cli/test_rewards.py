@@ -21,6 +21,18 @@ from tests.cli.running import Running, hotbasket, hotbasket_json
 EMAIL = "winner@post.example"
 
 
+class Ticking(SystemClock):
+    """A clock of which no two looks see the same millisecond: who claimed first is shown first."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+
+    def now_ms(self) -> int:
+        """The time, or a millisecond after the last look."""
+        self._last_ms = max(super().now_ms(), self._last_ms + 1)
+        return self._last_ms
+
+
 class Shop:
     """A retailer in a data directory, and its vault."""
 
@@ -28,6 +40,7 @@ class Shop:
         made = hotbasket_json("retailer", "add", name, "--data", data)
         self.data = data
         self.name = name
+        self._clock = Ticking()
         self.retailer_id: str = made["retailer_id"]
         self.write_key: str = made["write_key"]
 
@@ -36,7 +49,7 @@ class Shop:
         asyncio.run(self._claim(numbers, campaign_id))
 
     async def _claim(self, numbers: tuple[int, ...], campaign_id: str) -> None:
-        opened = embedded_vault(self.data, load_settings(), SystemClock())
+        opened = embedded_vault(self.data, load_settings(), self._clock)
         for number in numbers:
             claim = Claim(
                 claim_id=opened.keys.claims.claim_id(f"e-{number}"),
