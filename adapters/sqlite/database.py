@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -24,6 +24,8 @@ WAL_PAGES = 1_000
 made appends wait 28 ms instead of 8, for no less work."""
 WAL_BYTES_KEPT = 64 * 1_024 * 1_024
 """A write-ahead log that grew beyond this is cut back after the next checkpoint."""
+_CUT_WAITS_MS = 100
+"""Milliseconds for which the cut of a write-ahead log waits for readers: writers wait behind it."""
 
 
 class Schema(NamedTuple):
@@ -118,6 +120,15 @@ def transaction(connection: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFE
         raise
 
 
+def soil(connection: sqlite3.Connection) -> None:
+    """Notes, in the transaction that deletes, that bytes of what it deletes may be left: `Database.scrub` removes them.
+
+    `secure_delete` overwrites a row where it stands, and no copy that was left behind when a full page was split and
+    the row moved to another.
+    """
+    connection.execute("PRAGMA application_id=1")
+
+
 class Database:
     """A file with one connection and one thread, so that its work is done in order and off the event loop."""
 
@@ -129,6 +140,7 @@ class Database:
         """
         self.path = path
         self._connection = open_connection(path, schema, busy_s=busy_s, check=check)
+        self._busy_ms = round(busy_s * 1_000)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{path.stem}")
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -147,15 +159,38 @@ class Database:
         """
         return await self._run(work, "IMMEDIATE")
 
+    async def scrub(self) -> None:
+        """Leaves nothing of what was deleted in the file, written anew if it is soiled, and cuts its write-ahead log.
+
+        While somebody reads the file the log stays as it is, and so does a soiled file's note: the next call goes on.
+
+        Raises:
+            PortError: SQLite failed; the call may be repeated.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            (is_soiled,) = connection.execute("PRAGMA application_id").fetchone()
+            if is_soiled:
+                connection.execute("VACUUM")
+            connection.execute(f"PRAGMA busy_timeout={_CUT_WAITS_MS}").fetchone()
+            try:
+                (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout={self._busy_ms}").fetchone()
+            if is_soiled and not is_busy:
+                connection.execute("PRAGMA application_id=0")
+
+        await self._run(work, None)
+
     def close(self) -> None:
         """Finishes the work accepted so far and closes the file; may be repeated."""
         self._thread.shutdown(wait=True)
         self._connection.close()
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T], kind: Literal["IMMEDIATE", "DEFERRED"]) -> T:
+    async def _run(self, work: Callable[[sqlite3.Connection], T], kind: Literal["IMMEDIATE", "DEFERRED"] | None) -> T:
         def job() -> T:
             try:
-                with transaction(self._connection, kind):
+                with transaction(self._connection, kind) if kind is not None else nullcontext():
                     return work(self._connection)
             except sqlite3.Error as error:
                 raise port_error(error, self.path) from error

@@ -13,7 +13,7 @@ from functools import partial
 from adapters.places import Places
 from adapters.settings import Settings
 from adapters.sqlite.database import Database
-from adapters.sqlite.log_rows import Row
+from adapters.sqlite.log_rows import Replacement, Row
 from adapters.sqlite.log_writer import PRUNED_ROWS_MAX, LogWriter
 from adapters.sqlite.recent import Recent
 from domain.errors import Fenced, PortError
@@ -136,6 +136,22 @@ class SqliteEventLog:
             )
             gone += count
         return gone
+
+    async def replace(self, rows: Sequence[Replacement[Record]]) -> int:
+        """Puts records in the place of others, in one transaction and in memory; offsets stay.
+
+        Args:
+            rows: few: appends wait behind them.
+
+        Returns:
+            Records that another took the place of: where a row was pruned meanwhile, none.
+        """
+        records = {offset: record for row in rows for offset, record in row.records.items()}
+        count: int = await self._writer.submit(
+            lambda connection: sum(self._writer.events.replace(connection, row.first, row.payloads) for row in rows),
+            lambda _: self._recent.replace(records),
+        )
+        return count
 
     def _batch(self, connection: sqlite3.Connection, first: int, records_max: int) -> Batch | None:
         """Reads consecutive records; one that was pruned before it was read is stepped over, as is its gap."""

@@ -14,7 +14,7 @@ import msgspec
 from adapters.settings import Settings
 from adapters.sqlite.database import Database
 from adapters.sqlite.event_log import PARTITION, check_partition
-from adapters.sqlite.log_rows import Row
+from adapters.sqlite.log_rows import Replacement, Row
 from adapters.sqlite.log_writer import PRUNED_ROWS_MAX, LogWriter
 from adapters.sqlite.recent import Recent
 from domain.errors import Fenced, PortError
@@ -131,6 +131,23 @@ class SqliteExperienceLog:
             )
             gone += count
         return gone
+
+    async def replace(self, rows: Sequence[Replacement[Progress]]) -> int:
+        """Puts records in the place of others, in one transaction and in memory; offsets stay.
+
+        Args:
+            rows: few: appends wait behind them.
+
+        Returns:
+            Records that another took the place of: where a row was pruned meanwhile, none.
+        """
+        table = self._writer.experiences
+        entries = {offset: Entry(PARTITION, offset, one) for row in rows for offset, one in row.records.items()}
+        count: int = await self._writer.submit(
+            lambda connection: sum(table.replace(connection, row.first, row.payloads) for row in rows),
+            lambda _: self._recent.replace(entries),
+        )
+        return count
 
     def _written(self, first: int, records: Sequence[ExperienceRecord]) -> None:
         entries = [Entry(PARTITION, offset, record) for offset, record in enumerate(records, start=first)]

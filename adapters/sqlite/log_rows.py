@@ -6,14 +6,15 @@ Written by the log writer's thread, read by the logs when memory no longer has w
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from adapters.sqlite.database import Schema
 
+T = TypeVar("T")
 ROW_RECORDS_MAX = 256
 ROW_BYTES_MAX = 1_024 * 1_024
 """A row is closed when it holds this many records or bytes: what is unreadable or pruned goes by whole rows."""
@@ -56,6 +57,20 @@ class Row(NamedTuple):
     blob: bytes
 
 
+class Replacement(NamedTuple, Generic[T]):
+    """What takes the place of some of a row's records.
+
+    Attributes:
+        first: offset of the row's first record.
+        records: by offset.
+        payloads: the same, encoded.
+    """
+
+    first: int
+    records: Mapping[int, T]
+    payloads: Mapping[int, bytes]
+
+
 class LogRows:
     """One of the log's tables.
 
@@ -77,6 +92,8 @@ class LogRows:
         self._since = (
             f"SELECT first_offset, count, payloads FROM {table} WHERE received_at_ms >= ? ORDER BY first_offset"  # noqa: S608
         )
+        self._one = f"SELECT count, payloads FROM {table} WHERE first_offset = ?"  # noqa: S608
+        self._update = f"UPDATE {table} SET payloads = ? WHERE first_offset = ?"  # noqa: S608
         self._delete = f"DELETE FROM {table} WHERE first_offset = ?"  # noqa: S608
 
     def next_offset(self, connection: sqlite3.Connection) -> int:
@@ -107,6 +124,27 @@ class LogRows:
         """Gives every row whose latest record was received at that time or later, oldest first."""
         for offset, count, blob in connection.execute(self._since, (received_ms,)):
             yield Row(offset, count, _payloads(blob, count), blob)
+
+    def replace(self, connection: sqlite3.Connection, first: int, payloads: Mapping[int, bytes]) -> int:
+        """Puts other bytes in the place of some of a row's records, in the caller's transaction.
+
+        Where they are as long as what was there, SQLite overwrites it on the spot.
+
+        Args:
+            first: offset of the row's first record.
+            payloads: by offset.
+
+        Returns:
+            How many; none where the row was pruned, or can't be read.
+        """
+        row = connection.execute(self._one, (first,)).fetchone()
+        held = _payloads(row[1], row[0]) if row is not None else None
+        if held is None:
+            return 0
+        for offset, payload in payloads.items():
+            held[offset - first] = payload
+        connection.execute(self._update, (_encoder.encode(held), first))
+        return len(payloads)
 
     def prune(self, connection: sqlite3.Connection, before_ms: int, through: int, rows_max: int) -> tuple[int, bool]:
         """Removes the oldest rows of which all records are at or below an offset and were received before a time.

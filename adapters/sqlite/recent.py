@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -58,6 +58,11 @@ class Recent(Generic[T]):
             return parts[0] if len(parts[0]) <= items_max else parts[0][:items_max]
         return [item for part in reversed(parts) for item in part][:items_max]
 
+    def replace(self, items: Mapping[int, T]) -> None:
+        """Puts others in the place of those records that memory holds; what readers were given stays as it is."""
+        if items and self._chunks and max(items) >= self._chunks[0][0]:
+            self._chunks = deque((first, _replaced(first, held, items)) for first, held in self._chunks)
+
     def forget(self, before: int) -> None:
         """Lets go of what lies before an offset: its only reader has it."""
         while self._chunks and self._chunks[0][0] + len(self._chunks[0][1]) <= before:
@@ -79,6 +84,12 @@ class Recent(Generic[T]):
     def _drop_oldest(self) -> None:
         _, items = self._chunks.popleft()
         self._held -= len(items)
+
+
+def _replaced(first: int, held: Sequence[T], items: Mapping[int, T]) -> Sequence[T]:
+    if items.keys().isdisjoint(range(first, first + len(held))):
+        return held
+    return [items.get(offset, item) for offset, item in enumerate(held, start=first)]
 
 
 def _wake(waiting: asyncio.Future[None]) -> None:

@@ -33,6 +33,22 @@ def test_what_memory_gives_is_what_the_log_holds(sizes: list[int], offset: int, 
         assert offset < max(end - ITEMS_MAX + max(sizes), forgotten)
 
 
+@given(st.lists(st.integers(1, 6), max_size=6), st.sets(st.integers(0, 40), max_size=9))
+def test_what_is_replaced_is_another(sizes: list[int], offsets: set[int]) -> None:
+    """Where memory holds it, and there alone; what a reader was given before stays as it is."""
+    recent: Recent[int] = Recent(0, ITEMS_MAX)
+    for size in sizes:
+        recent.extend(recent.next_offset, range(recent.next_offset, recent.next_offset + size))
+    first = next((offset for offset in range(40) if recent.since(offset, 40) is not None), 40)
+    given = recent.since(first, 40)
+    before = list(given or ())
+    recent.replace({offset: -offset for offset in offsets})
+    after = recent.since(first, 40)
+    assert before == list(given or ())
+    assert [-one if one in offsets else one for one in before] == list(after or ())
+    assert sum(sizes) == recent.next_offset
+
+
 def test_a_gap_empties_memory() -> None:
     """Records that are in the file and never came by are read from the file."""
     recent: Recent[str] = Recent(0, ITEMS_MAX)
