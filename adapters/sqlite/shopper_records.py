@@ -1,0 +1,177 @@
+"""What the embedded logs hold of shoppers (`domain.ports.shopper_data`): records, of which blank ones take the place.
+
+The file is searched in slices by a reader of its own thread; a few rows at a time are rewritten by the log's writer,
+behind which appends wait.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from adapters.sqlite.blank_records import blank_event, blank_experience
+from adapters.sqlite.database import Database
+from adapters.sqlite.event_log import EPOCH, SqliteEventLog
+from adapters.sqlite.experience_log import SqliteExperienceLog
+from adapters.sqlite.log_rows import LogRows, Replacement
+from domain.ids import Position, ShopperKey
+from domain.ports.shopper_data import Erased, Visit
+from domain.records import Decided, Failed, Progress, Record, decode_experience_record, decode_record
+
+T = TypeVar("T")
+Positions = Mapping[ShopperKey, Position]
+"""Of each shopper: how far what is found is to go."""
+Blank = Callable[[int, bytes], tuple[T, bytes] | None]
+"""Takes a record's offset and bytes, and gives what takes its place; None where it stays."""
+
+_READ_RECORDS: Final = 1_000
+"""In one look: other readers of the file wait behind it for some milliseconds."""
+_ROWS_AT_ONCE: Final = 4
+"""Rewritten in one transaction: appends wait behind it."""
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_WAITS_FOR: Final = "rows that were written meanwhile"
+
+
+class _Whose(Struct, frozen=True, gc=False):
+    """Whose a record of the experience log is; an owner's and a progress are nobody's."""
+
+    retailer_id: str = ""
+    shopper: str = ""
+
+
+class _WhoseEvent(Struct, frozen=True, gc=False):
+    """Whose an event within its record is."""
+
+    shopper_id: str
+
+
+class _WhoseRecord(Struct, frozen=True, gc=False):
+    """Whose a record of the event log is: a third of the work of reading it whole."""
+
+    retailer_id: str
+    event: _WhoseEvent
+
+
+_whose = msgspec.msgpack.Decoder(_Whose)
+_whose_record = msgspec.msgpack.Decoder(_WhoseRecord)
+
+
+class SqliteShopperEvents:
+    """The event log's part in erasures: every event of the shoppers, inside ones too, up to their `ShopperErased`."""
+
+    name: Final = "event log"
+
+    def __init__(self, log: SqliteEventLog, reader: Database) -> None:
+        """Takes the log, and a reader of its file."""
+        self._log = log
+        self._reader = reader
+
+    async def erase(self, shoppers: Sequence[Erased]) -> Visit:
+        """Puts blank events in the place of theirs."""
+        positions = _positions(shoppers)
+        last = max(positions.values())
+        end = last.offset if last.epoch == EPOCH else None
+        search = partial(_search, self._reader, "events", partial(_blank_event, positions), end)
+        return await _erase(self._reader, search, self._log.replace)
+
+
+class SqliteShopperExperiences:
+    """The experience log's part in erasures: what was said of events up to the shoppers' `ShopperErased`."""
+
+    name: Final = "experience log"
+
+    def __init__(self, log: SqliteExperienceLog, reader: Database) -> None:
+        """Takes the log, and a reader of its file."""
+        self._log = log
+        self._reader = reader
+
+    async def erase(self, shoppers: Sequence[Erased]) -> Visit:
+        """Puts blank records in the place of what was decided about them, and of their failures."""
+        blank = partial(_blank_experience, _positions(shoppers))
+        search = partial(_search, self._reader, "experiences", blank, None)
+        return await _erase(self._reader, search, self._log.replace)
+
+
+async def _erase(
+    reader: Database,
+    search: Callable[[], AsyncIterator[Sequence[Replacement[T]]]],
+    replace: Callable[[Sequence[Replacement[T]]], Awaitable[int]],
+) -> Visit:
+    """Replaces what a search gives, searches again, and leaves no old bytes beside the file."""
+    found = removed = left = 0
+    async for rows in search():
+        found += _count(rows)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            removed += await replace(rows[start : start + _ROWS_AT_ONCE])
+    if found:
+        async for rows in search():
+            left += _count(rows)
+    await reader.scrub()
+    return Visit(found, removed, left, _WAITS_FOR if left else "")
+
+
+async def _search(
+    reader: Database, table: Literal["events", "experiences"], blank: Blank[T], end: int | None
+) -> AsyncIterator[Sequence[Replacement[T]]]:
+    """Looks through a table from its beginning, up to an offset or its end; gives rows with what is to go in."""
+    rows = LogRows(table)
+    first: int | None = 0
+    while first is not None and (end is None or first <= end):
+        found, first = await reader.read(partial(_look, rows, first, blank))
+        if found:
+            yield found
+
+
+def _look(
+    table: LogRows, first: int, blank: Blank[T], connection: sqlite3.Connection
+) -> tuple[list[Replacement[T]], int | None]:
+    """Reads a slice from an offset on; gives what is to go in, and where the next slice begins, None at the end."""
+    found: list[Replacement[T]] = []
+    rows = table.read(connection, first, _READ_RECORDS)
+    for row in rows:
+        blanks = {
+            offset: made
+            for offset, payload in enumerate(row.payloads or (), start=row.first)
+            if (made := blank(offset, payload)) is not None
+        }
+        if blanks:
+            records = {offset: record for offset, (record, _) in blanks.items()}
+            found.append(Replacement(row.first, records, {offset: payload for offset, (_, payload) in blanks.items()}))
+    return found, rows[-1].first + rows[-1].records if rows else None
+
+
+def _blank_event(positions: Positions, offset: int, payload: bytes) -> tuple[Record, bytes] | None:
+    try:
+        whose = _whose_record.decode(payload)
+    except _UNREADABLE:
+        return None
+    until = positions.get(ShopperKey(whose.retailer_id, whose.event.shopper_id))
+    if until is None or Position(EPOCH, offset) > until:
+        return None
+    record = decode_record(payload)
+    return blank_event(record, len(payload)) if isinstance(record, Record) else None
+
+
+def _blank_experience(positions: Positions, _offset: int, payload: bytes) -> tuple[Progress, bytes] | None:
+    try:
+        whose = _whose.decode(payload)
+        until = positions.get(ShopperKey(whose.retailer_id, whose.shopper))
+        record = decode_experience_record(payload) if until is not None else None
+    except _UNREADABLE:
+        return None
+    if until is None or not isinstance(record, Decided | Failed) or record.position > until:
+        return None
+    return blank_experience(len(payload))
+
+
+def _positions(shoppers: Sequence[Erased]) -> Positions:
+    return {one.key: one.place.position for one in shoppers}
+
+
+def _count(rows: Sequence[Replacement[T]]) -> int:
+    return sum(len(row.payloads) for row in rows)
