@@ -31,6 +31,8 @@ from adapters.sqlite.log_writer import LogWriter
 from adapters.sqlite.privacy_requests import SqlitePrivacyRequests
 from adapters.sqlite.retailers import SqliteRetailers
 from adapters.sqlite.retention import Retention
+from adapters.sqlite.shopper_data import SqliteShopperFailures, SqliteShopperSnapshots, SqliteShopperTrees
+from adapters.sqlite.shopper_records import SqliteShopperEvents, SqliteShopperExperiences
 from adapters.sqlite.snapshot_store import SqliteSnapshotStore
 from adapters.sqlite.tree_releases import SqliteTreeReleases
 from adapters.sqlite.tree_store import SqliteTreeStore
@@ -155,7 +157,13 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
         privacy=SqlitePrivacyRequests(files.control),
         words=SqliteGatewayWords(files.control),
         erasures=SqliteErasures(files.control),
-        shopper_data=(),
+        shopper_data=(
+            SqliteShopperFailures(files.state, files.control),
+            SqliteShopperTrees(files.control),
+            SqliteShopperSnapshots(files.state, files.state_reader),
+            SqliteShopperEvents(events, files.reader),
+            SqliteShopperExperiences(experiences, files.reader),
+        ),
         # One thread writes the log, in order: what comes late is refused or stands before what comes after it.
         appends_late_s=0,
         secrets=secrets.read(),
