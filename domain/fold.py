@@ -320,12 +320,15 @@ def _apply_suppression(state: Shopper, record: Record, _event: ShopperSuppressed
 
 
 def _apply_erasure(state: Shopper, record: Record, event: ShopperErased, position: Position) -> Applied:
-    """Folds that everything is forgotten, consent that was taken back too; what was promised is given back."""
+    """Folds that everything is forgotten, consent that was taken back too; what was promised is given back.
+
+    Ids of events that were seen stay for as long as the state does: what is sent once more must not be decided again.
+    """
     after = Shopper(
         retailer_id=state.retailer_id,
         shopper=state.shopper,
         position=position,
-        seen=record.event.event_id.bytes,
+        seen=_seen_after(state, record),
         is_suppressed=state.is_suppressed and event.stays_suppressed,
     )
     return Applied(after, settlements=released_all(state.reservations), stays=True, forgotten=state.slots)

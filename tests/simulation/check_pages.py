@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.records import Decided, decode_experience_record
+from domain.events import ShopperErased
+from domain.records import Decided, Record, decode_experience_record, decode_record
 from tests.simulation.expected import hear
 from tests.simulation.page import Page, Told
 from tests.simulation.shop import hash_of
@@ -27,6 +28,7 @@ class _Slot:
 def check_pages(system: System, pages: Sequence[Page], now_ms: int) -> list[str]:
     """Gives every fault that was found, after all pages have looked again."""
     counted = _counted(system)
+    forgotten = _forgotten(system)
     faults = []
     for page in pages:
         name = f"page of {page.client.shopper_id}"
@@ -53,12 +55,16 @@ def check_pages(system: System, pages: Sequence[Page], now_ms: int) -> list[str]
             for told in page.client.brought
             if told not in brought
         ]
-        faults += [f"{name}: {fault}" for fault in _screen(page, theirs, now_ms)]
+        is_forgotten = hash_of(page.client.retailer_id, page.client.shopper_id) in forgotten
+        faults += [f"{name}: {fault}" for fault in _screen(page, theirs, now_ms, is_forgotten=is_forgotten)]
     return faults
 
 
-def _screen(page: Page, theirs: Sequence[Decided], now_ms: int) -> list[str]:
-    """Compares the screen with the latest state of each slot."""
+def _screen(page: Page, theirs: Sequence[Decided], now_ms: int, *, is_forgotten: bool) -> list[str]:
+    """Compares the screen with the latest state of each slot.
+
+    Of who was erased, nobody remembers what a page shows that was away meanwhile: it goes when its time is over.
+    """
     faults = []
     slots = _slots(theirs)
     for slot, latest in slots.items():
@@ -66,7 +72,7 @@ def _screen(page: Page, theirs: Sequence[Decided], now_ms: int) -> list[str]:
         if latest.is_open and latest.expires_at_ms > now_ms + _MARGIN_MS:
             if shown is None or shown.experience_id != latest.experience_id:
                 faults.append(f"{slot} shows {shown}, and should show {latest.experience_id}")
-        elif latest.is_withdrawn and shown is not None:
+        elif latest.is_withdrawn and shown is not None and not is_forgotten:
             # What expired or was dismissed in the meantime is not told any more, so an older one may still be there.
             faults.append(f"{slot} shows {shown}, after {latest.experience_id} was withdrawn")
     faults += [f"{slot} shows {shown}, and has nothing" for slot, shown in page.screen.items() if slot not in slots]
@@ -97,3 +103,10 @@ def _counted(system: System) -> list[Decided]:
         heard = hear([(offset, decode_experience_record(row)) for offset, row in topic.rows[: topic.durable]])
         counted += [said for _, said in sorted(heard.records.items()) if isinstance(said, Decided)]
     return counted
+
+
+def _forgotten(system: System) -> set[str]:
+    """Gives the hashes of the shoppers who were erased, once or more."""
+    records = (decode_record(row) for topic in system.broker.events for _, row in topic.rows[: topic.durable])
+    events = (record.event for record in records if isinstance(record, Record))
+    return {event.shopper_id for event in events if isinstance(event, ShopperErased)}

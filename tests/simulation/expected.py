@@ -19,6 +19,9 @@ from domain.events import (
     OrderStatusChanged,
     RemovedFromBasket,
     ReservationExpired,
+    ShopperErased,
+    ShopperSuppressed,
+    ShopperUnsuppressed,
 )
 from domain.ids import BEGINNING, Position
 from domain.purse import CampaignKey
@@ -59,6 +62,7 @@ class Expected:
     last_outside: Any = None
     waits: bool = False
     refuses: bool = False
+    is_suppressed: bool = False
 
     def fold(self, record: Record, said: Decided | None) -> None:
         """Takes one event, and what the experience log says of it."""
@@ -72,6 +76,13 @@ class Expected:
             return
         if isinstance(event, ConsentWithdrawn):
             self._refuse(event, said)
+            return
+        if isinstance(event, ShopperSuppressed | ShopperErased | ShopperUnsuppressed):
+            self._obey(record, event, said)
+            return
+        if self.is_suppressed and not isinstance(event, IdleElapsed):
+            if said is not None:
+                self.promised.faults.append(f"{event.event_id}: decided for who is suppressed")
             return
         if isinstance(event, IdleElapsed):
             if event.after_event_id != self.last_outside or event.node_id != self.node_id or not self.waits:
@@ -99,6 +110,37 @@ class Expected:
             self._take_over(said)
         if any(state == "open" for _, state, _ in self.slots.values()):
             self.promised.faults.append(f"{event.event_id}: left something on the page of who took consent back")
+
+    def _obey(
+        self, record: Record, event: ShopperSuppressed | ShopperErased | ShopperUnsuppressed, said: Decided | None
+    ) -> None:
+        """Does what a privacy request asks for."""
+        if isinstance(event, ShopperErased):
+            self.promised.fold(record, said)
+            faults, shown = (
+                self.promised.faults,
+                {gone.slot for gone in said.withdrawals} if said is not None else set(),
+            )
+            if {slot for slot, (_, state, _) in self.slots.items() if state == "open"} != shown:
+                faults.append(f"{event.event_id}: left something on the page of who is erased")
+            stays = self.is_suppressed and event.stays_suppressed
+            fresh = Promised(self.promised.key, self.promised.campaigns, self.promised.grace_ms, faults=faults)
+            vars(self).update(vars(Expected(fresh, seen=self.seen, is_suppressed=stays)))
+            self.seen.append(event.event_id)
+            return
+        is_on = isinstance(event, ShopperSuppressed)
+        if is_on == self.is_suppressed:
+            return
+        self.is_suppressed = is_on
+        self.seen.append(event.event_id)
+        if not is_on:
+            self.generation, self.node_id = 0, ""
+            return
+        self.waits = False
+        if said is not None:
+            self._take_over(said)
+        if any(state == "open" for _, state, _ in self.slots.values()):
+            self.promised.faults.append(f"{event.event_id}: left something on the page of who is suppressed")
 
     def basket(self) -> tuple[list[tuple[str, int, int]], int, str | None]:
         """Gives (product, quantity, unit price), the total, and the currency."""

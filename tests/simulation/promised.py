@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.campaigns import Campaign
-from domain.events import OrderPaid, OrderStatusChanged, ReservationExpired
+from domain.events import OrderPaid, OrderStatusChanged, ReservationExpired, ShopperErased
 from domain.ids import ShopperKey
 from domain.purse import CampaignKey
 from domain.records import Cause, Decided, Decision, Record, Reserved, Settlement
@@ -104,6 +104,8 @@ class Promised:
             over_ms = record.received_at_ms - self.grace_ms
             those = [one for one in self.open if one.experience_id == event.experience_id]
             due = [one for one in those if one.honoured_until_ms <= over_ms]
+        elif isinstance(event, ShopperErased):
+            due = list(self.open)
         elif record.verified and isinstance(event, OrderPaid) and not self._knows(event.order_id):
             self.orders.append(event.order_id)
             at_ms = record.event_time_ms
@@ -144,7 +146,7 @@ class Promised:
             )
         else:
             is_possible = True
-            wanted = _ended(one, "expired")
+            wanted = _ended(one, "erased" if isinstance(event, ShopperErased) else "expired")
         if wanted != said or not is_possible:
             self._complain(record, f"can't be settled so: {one}\n    {said}")
         return after

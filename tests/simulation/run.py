@@ -21,6 +21,7 @@ from tests.simulation.client import Client, draw_habits
 from tests.simulation.clock import World
 from tests.simulation.loop import Process, Stuck, VirtualLoop, current_process
 from tests.simulation.marketing import Marketing
+from tests.simulation.objections import SHARE, Objections
 from tests.simulation.page import Page
 from tests.simulation.periods import quickened
 from tests.simulation.recount import Recount
@@ -97,6 +98,8 @@ class Run:
         keys = sorted({ShopperKey(one.retailer_id, hash_of(one.retailer_id, one.shopper_id)) for one in self.clients})
         self.marketing = Marketing(self.system, random.Random(f"{seed}/marketing"))
         self.chaos = Chaos(self.system, self.devices, keys, draw, poison=draw.random() < 0.4, jumps=self.jumps)
+        objecting = random.Random(f"{seed}/objections")
+        self.objections = Objections(self.system, keys, objecting) if objecting.random() < SHARE else None
         self.story: dict[str, Any] = {"weather": self.weather, "partitions": self.system.broker.partitions}
 
     def _add_client(self, retailer_id: str, shopper_id: str, seed: str, draw: random.Random) -> None:
@@ -126,7 +129,9 @@ class Run:
 
     async def live(self) -> list[str]:
         """Storm, peace, recovery, stop; gives what was wrong."""
-        lives = (self.chaos.strike(), self.chaos.govern(), self.marketing.govern())
+        lives = [self.chaos.strike(), self.chaos.govern(), self.marketing.govern()]
+        if self.objections is not None:
+            lives.append(self.objections.govern())
         storms = [asyncio.ensure_future(life) for life in lives]
         await asyncio.sleep(_STORM_S)
         self._calm_down()
@@ -178,6 +183,8 @@ class Run:
         """Ends every fault; whoever is paused wakes up."""
         self.sky.trace("the sky clears")
         self.chaos.is_over = self.marketing.is_over = True
+        if self.objections is not None:
+            self.objections.is_over = True
         self.sky.clear()
         for process in self.system.processes:
             process.after_steps(-1, lambda: None)
