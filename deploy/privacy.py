@@ -15,10 +15,12 @@ from adapters.clock import SystemClock
 from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
 from adapters.wiring import Ports
-from deploy.audited import audited
-from deploy.options import Json, RetailerName, Where, document, say
+from deploy.audited import audited, target_of
+from deploy.options import Json, RetailerName, Where, document, progress, say
+from deploy.shopper_export import export as exported
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
+from domain.ids import ShopperKey
 from domain.personal_data import contains_email
 from domain.ports.erasures import Receipt
 from domain.ports.privacy_requests import Kind, Request, Stage
@@ -74,6 +76,36 @@ def erase(
     Example: hotbasket privacy erase --retailer "Fresh & Co" --file forget-us.txt
     """
     _ask("erase_and_suppress" if and_suppress else "erase", shoppers, file, retailer, data, request_id, as_json)
+
+
+@commands.command()
+def export(
+    shopper: Annotated[str, typer.Argument(help="The retailer's shopper id.")],
+    retailer: RetailerName = None,
+    data: Where = None,
+) -> None:
+    """Print everything that is held about a shopper as one JSON document, and for how long each part is kept.
+
+    Example: hotbasket privacy export c-1842 > c-1842.json
+    """
+    _read([shopper], None)
+
+    async def work(ports: Ports) -> dict[str, Any]:
+        one = chosen(ports, retailer)
+        key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
+        async with audited(ports, one.retailer_id, "privacy.export", target_of(ports, key)):
+            with progress("days") as bar:
+                task = bar.add_task("read", total=None)
+                return await exported(
+                    ports,
+                    one,
+                    key,
+                    load_settings(),
+                    SystemClock().now_ms(),
+                    lambda done, of: bar.update(task, completed=done, total=of),
+                )
+
+    document(in_stores(data, work))
 
 
 @commands.command()

@@ -85,6 +85,13 @@ def lookup(running: Running, secret: str, shopper_id: str) -> Any:
     return None
 
 
+def export(running: Running, shopper_id: str) -> Any:
+    """Everything that is held about a shopper."""
+    ran = hotbasket("privacy", "export", shopper_id, "--retailer", "shop", "--data", running.data)
+    assert 0 == ran.returncode, ran.stderr
+    return json.loads(ran.stdout)
+
+
 def found(running: Running, needles: tuple[bytes, ...]) -> list[tuple[str, bytes]]:
     """Which files hold which of the bytes, and whether the metrics or the log do."""
     texts = {"metrics": running.metrics_page().encode()}
@@ -101,9 +108,18 @@ def test_an_erased_shopper_leaves_no_byte(running: Running) -> None:
     assert {"control.db", "log.db", "state.db"} <= {name.split("-")[0] for name, _ in before}, before
     # The id itself is nowhere even now, and the hash stands as text.
     assert set(named[CANARY]) - holding == {named[CANARY][1], named[CANARY][2]}
+    whole = export(running, CANARY)
+    assert [] == [word for word in WORDS[CANARY] if word not in json.dumps(whole)]
+    assert all(part["held"] for name, part in whole.items() if name in ("state", "tree", "events", "decisions"))
+    assert [] == [word for word in WORDS[OTHER] if word in json.dumps(whole)]
     opened = hotbasket_json("privacy", "erase", CANARY, "--data", running.data)
     told = wait_until_done(running, opened["request_id"])
     assert [] == found(running, named[CANARY])
+    after = export(running, CANARY)
+    assert (None, None, [], [], []) == tuple(
+        after[name]["held"] for name in ("state", "tree", "events", "decisions", "failed_events")
+    )
+    assert ["privacy.export"] == [entry["action"] for entry in after["looked_at"]["held"]][-1:]
     stores = {"failed events", "trees", "snapshots", "event log", "experience log"}
     receipts = {one["store"]: one for one in told["receipts"]}
     assert stores == set(receipts)

@@ -42,6 +42,7 @@ COMMANDS = {
     "failed list",
     "failed replay",
     "privacy erase",
+    "privacy export",
     "privacy status",
     "privacy suppress",
     "privacy unsuppress",
