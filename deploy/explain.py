@@ -65,12 +65,21 @@ async def _look_up(ports: Ports, retailer: str | None, shopper: str) -> dict[str
             raise Refused(
                 f"{one.name} has no shopper {shopper!r} yet: a first event takes up to a second to be seen here"
             )
-        state = shoppers.decode(payload)
-        stored = await ports.trees.get(key, state.generation)
-        campaigns = ports.campaigns.current().campaigns.get(one.retailer_id, ())
-        known = ports.retailers.current().known.get(one.retailer_id, {})
-        beside = Beside({campaign.campaign_id: campaign.definition for campaign in campaigns}, known)
-        return view(state, None if stored is None else Tree(stored.blob, stored.generation), beside)
+        return await known_of(ports, key, payload)
+
+
+async def known_of(ports: Ports, key: ShopperKey, payload: bytes) -> dict[str, Any]:
+    """Gives what a snapshot says of its shopper, with the reasons of what was decided.
+
+    Raises:
+        PortError: the trees can't be read now.
+    """
+    state = shoppers.decode(payload)
+    stored = await ports.trees.get(key, state.generation)
+    campaigns = ports.campaigns.current().campaigns.get(key.retailer_id, ())
+    known = ports.retailers.current().known.get(key.retailer_id, {})
+    beside = Beside({campaign.campaign_id: campaign.definition for campaign in campaigns}, known)
+    return view(state, None if stored is None else Tree(stored.blob, stored.generation), beside)
 
 
 def story(found: dict[str, Any]) -> Iterator[str]:

@@ -8,15 +8,14 @@ import msgspec
 
 from adapters.settings import Settings
 from adapters.wiring import Ports
+from deploy.explain import known_of
 from deploy.shopper_history import History, Report, read_history
-from domain import shopper as shoppers
 from domain.errors import Refused
 from domain.ids import ShopperKey, shopper_digest
-from domain.lookup import Beside, view
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
 from domain.timestamps import rfc3339
-from domain.tree import Tree, to_json
+from domain.tree import to_json
 
 Json = dict[str, Any]
 ELSEWHERE: Final = (
@@ -56,7 +55,10 @@ async def export(
         "shopper": key.shopper,
         "retailer": retailer.name,
         "made_at": rfc3339(now_ms),
-        "state": _part(f"{KEPT_DAYS:,} days after the last event at most", await _state(ports, key, state)),
+        "state": _part(
+            f"{KEPT_DAYS:,} days after the last event at most",
+            None if state is None else await known_of(ports, key, state),
+        ),
         "tree": _part("until two newer ones are released", tree),
         "events": _part(hot_days, [] if history is None else msgspec.to_builtins(history.records)),
         "decisions": _part(hot_days, [] if history is None else _decisions(history)),
@@ -69,18 +71,6 @@ async def export(
 
 def _part(kept: str, held: object) -> Json:
     return {"kept": kept, "held": held}
-
-
-async def _state(ports: Ports, key: ShopperKey, payload: bytes | None) -> Json | None:
-    """Gives what the lookup tells, reasons included."""
-    if payload is None:
-        return None
-    state = shoppers.decode(payload)
-    stored = await ports.trees.get(key, state.generation)
-    campaigns = ports.campaigns.current().campaigns.get(key.retailer_id, ())
-    known = ports.retailers.current().known.get(key.retailer_id, {})
-    beside = Beside({campaign.campaign_id: campaign.definition for campaign in campaigns}, known)
-    return view(state, None if stored is None else Tree(stored.blob, stored.generation), beside)
 
 
 async def _tree(ports: Ports, key: ShopperKey) -> Json | None:
