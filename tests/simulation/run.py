@@ -98,7 +98,7 @@ class Run:
         keys = sorted({ShopperKey(one.retailer_id, hash_of(one.retailer_id, one.shopper_id)) for one in self.clients})
         self.marketing = Marketing(self.system, random.Random(f"{seed}/marketing"))
         self.chaos = Chaos(self.system, self.devices, keys, draw, poison=draw.random() < 0.4, jumps=self.jumps)
-        objecting = random.Random(f"{seed}/objections")
+        objecting = random.Random(f"{seed}/erasures")
         self.objections = Objections(self.system, keys, objecting) if objecting.random() < SHARE else None
         self.story: dict[str, Any] = {"weather": self.weather, "partitions": self.system.broker.partitions}
 
