@@ -91,12 +91,31 @@ class ScyllaFailedEvents:
         return found[:events_max]
 
     async def replayed(self, failed_ids: Sequence[str]) -> None:
+        """Forgets them: they are in the log again."""
+        await self.forget(failed_ids)
+
+    async def forget(self, failed_ids: Sequence[str]) -> None:
         """Forgets events, then requests: a crash in between leaves a request for nothing, which harms nobody.
 
         An id that is not there is deleted all the same, so that a late `put` can't bring it back.
+
+        Raises:
+            PortError: some may be forgotten; the call may be repeated.
         """
-        await self._forget(failed_ids)
-        await self._requests.forget(failed_ids)
+        for start in range(0, len(failed_ids), _EVENTS_AT_ONCE):
+            part = failed_ids[start : start + _EVENTS_AT_ONCE]
+            await self._forget(part)
+            await self._requests.forget(part)
+
+    async def of_retailer(self, retailer_id: str) -> AsyncIterator[FailedEvent]:
+        """Gives all failed events of a retailer, expired or not, newest first; none of those that nobody could read.
+
+        Raises:
+            PortError: can't be read now.
+        """
+        async for day in self._days((retailer_id,)):
+            async for event in self._stream(retailer_id, day):
+                yield event
 
     async def expire(self, now_ms: int) -> int:
         """Removes what has expired, and the requests that have nothing left to replay; TTL does the daily work."""
@@ -124,6 +143,16 @@ class ScyllaFailedEvents:
             "forget_failed", ((delete_timestamp(_position(failed_id)), failed_id) for failed_id in failed_ids)
         )
 
+    async def _days(self, retailer_ids: Sequence[str]) -> AsyncIterator[int]:
+        """Gives the days on which something of retailers failed, backwards from tomorrow, since clocks differ."""
+        today = self._clock.now_ms() // _DAY_MS
+        for newest in range(today + 1, today - _DAYS_KEPT_MAX, -_DAYS_AT_ONCE):
+            asked = [(one, Date(day)) for day in range(newest, newest - _DAYS_AT_ONCE, -1) for one in retailer_ids]
+            looks = await self._session.read("look_for_failed", asked)
+            days = {day.days_from_epoch for (_, day), rows in zip(asked, looks, strict=True) if rows}
+            for day in sorted(days, reverse=True):
+                yield day
+
     async def _of_day(self, retailer_ids: Sequence[str], day: int) -> AsyncIterator[FailedEvent]:
         """Gives the failures of one day of several retailers, newest first."""
         streams = [self._stream(one, day) for one in retailer_ids]
@@ -149,21 +178,16 @@ class ScyllaFailedEvents:
 
     # Below every signature that means the builtin.
     async def list(self, retailer_id: str, *, events_max: int) -> Sequence[FailedEvent]:
-        """Walks the days backwards, from tomorrow, since clocks differ."""
+        """Walks the days backwards."""
         found: list[FailedEvent] = []
         now_ms = self._clock.now_ms()
         retailer_ids = tuple({retailer_id, _UNREADABLE})
-        today = now_ms // _DAY_MS
-        for newest in range(today + 1, today - _DAYS_KEPT_MAX, -_DAYS_AT_ONCE):
-            asked = [(one, Date(day)) for day in range(newest, newest - _DAYS_AT_ONCE, -1) for one in retailer_ids]
-            looks = await self._session.read("look_for_failed", asked)
-            days = {day.days_from_epoch for (_, day), rows in zip(asked, looks, strict=True) if rows}
-            for day in sorted(days, reverse=True):
-                async for event in self._of_day(retailer_ids, day):
-                    if event.expires_at_ms > now_ms:
-                        found.append(event)
-                    if len(found) >= events_max:
-                        return found[:events_max]
+        async for day in self._days(retailer_ids):
+            async for event in self._of_day(retailer_ids, day):
+                if event.expires_at_ms > now_ms:
+                    found.append(event)
+                if len(found) >= events_max:
+                    return found[:events_max]
         return found
 
 

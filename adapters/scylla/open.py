@@ -8,19 +8,21 @@ from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from adapters.control_plane import GenerationRows, Generations, ReplayRequests
-from adapters.scylla import event_store, failed_events, snapshot_store, tree_releases, tree_store
+from adapters.scylla import event_store, failed_events, shopper_data, snapshot_store, tree_releases, tree_store
 from adapters.scylla.connection import connect, refusals
 from adapters.scylla.event_store import ScyllaEventStore
 from adapters.scylla.failed_events import ScyllaFailedEvents
 from adapters.scylla.faults import DRIVER_ERRORS, port_error
 from adapters.scylla.schema import SCHEMA_VERSION, TABLES, found_tables, found_version, newer_schema
 from adapters.scylla.session import Session
+from adapters.scylla.shopper_data import ScyllaEventData, ScyllaFailedData, ScyllaSnapshotData, ScyllaTreeData
 from adapters.scylla.snapshot_store import ScyllaSnapshotStore
 from adapters.scylla.tree_releases import ScyllaTreeReleases
 from adapters.scylla.tree_store import ScyllaTreeStore
 from adapters.settings import Settings
 from domain.errors import PortError
 from domain.ports.clock import Clock
+from domain.ports.shopper_data import ShopperData
 from monitoring.metrics import Metrics
 
 
@@ -32,6 +34,7 @@ class ScyllaStores(NamedTuple):
     trees: ScyllaTreeStore
     releases: ScyllaTreeReleases
     failed: ScyllaFailedEvents
+    shopper_data: tuple[ShopperData, ...]
     close: Callable[[], Awaitable[None]]
 
 
@@ -64,14 +67,22 @@ async def open_stores(
         PortError: not retriable, with the cure: nobody answers, password or TLS is refused, keyspace or tables are
             missing, or the schema is of another version.
     """
-    session = await _session(settings, metrics, (event_store, snapshot_store, tree_store, tree_releases, failed_events))
+    modules = (event_store, snapshot_store, tree_store, tree_releases, failed_events, shopper_data)
+    session = await _session(settings, metrics, modules)
     releases = ScyllaTreeReleases(session, generations)
+    failed = ScyllaFailedEvents(session, requests, clock, partitions=partitions)
     return ScyllaStores(
         archive=ScyllaEventStore(session, batch_events_max=settings.archive_batch_events),
         snapshots=ScyllaSnapshotStore(session, clock),
         trees=ScyllaTreeStore(session, generations, releases),
         releases=releases,
-        failed=ScyllaFailedEvents(session, requests, clock, partitions=partitions),
+        failed=failed,
+        shopper_data=(
+            ScyllaFailedData(failed),
+            ScyllaTreeData(session, generations),
+            ScyllaSnapshotData(session),
+            ScyllaEventData(session, hot_days=settings.hot_days),
+        ),
         close=session.close,
     )
 

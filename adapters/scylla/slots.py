@@ -11,7 +11,7 @@ from domain.ports.tree_store import DEFAULT
 SLOTS = 256
 DEFAULT_SLOT = -1
 """Of a retailer's default tree."""
-_SHOPPERS_AT_ONCE = 100
+SHOPPERS_AT_ONCE = 100
 """ScyllaDB refuses more than 100 values of a clustering column in one statement."""
 
 
@@ -39,5 +39,5 @@ def slices(keys: Iterable[ShopperKey]) -> Iterator[Slice]:
         by_slot.setdefault((retailer_id, slot_of(shopper)), {})[shopper] = None
     for (retailer_id, slot), shoppers in by_slot.items():
         listed = list(shoppers)
-        for start in range(0, len(listed), _SHOPPERS_AT_ONCE):
-            yield Slice(retailer_id, slot, listed[start : start + _SHOPPERS_AT_ONCE])
+        for start in range(0, len(listed), SHOPPERS_AT_ONCE):
+            yield Slice(retailer_id, slot, listed[start : start + SHOPPERS_AT_ONCE])
