@@ -11,10 +11,12 @@ from adapters.kafka.event_log import EPOCH, KafkaEventLog
 from adapters.kafka.experience_log import KafkaExperienceLog
 from adapters.kafka.producer import Producer
 from adapters.kafka.quiet import quieten
+from adapters.kafka.shopper_data import KafkaEventData, KafkaExperienceData
 from adapters.kafka.topics import partition_counts, topics_of
 from adapters.settings import Settings
 from domain.errors import PortError
 from domain.ports.clock import Clock
+from domain.ports.shopper_data import ShopperData
 from monitoring.metrics import Metrics
 
 _FLUSH_S = 5.0
@@ -24,11 +26,13 @@ class KafkaLogs(NamedTuple):
     """Both logs of one process.
 
     Attributes:
+        shopper_data: their part in an erasure; each visit connects by itself, also when the logs are closed.
         close: flushes what was accepted, leaves the group and ends every connection; may be repeated.
     """
 
     events: KafkaEventLog
     experiences: KafkaExperienceLog
+    shopper_data: tuple[ShopperData, ...]
     close: Callable[[], Awaitable[None]]
 
 
@@ -79,7 +83,7 @@ async def open_logs(
         await producer.close()
         await client.close()
 
-    return KafkaLogs(events, experiences, close)
+    return KafkaLogs(events, experiences, (KafkaEventData(settings), KafkaExperienceData(settings)), close)
 
 
 def _partitions(events: int | None, experiences: int | None, settings: Settings) -> int:

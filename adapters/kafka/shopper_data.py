@@ -1,0 +1,88 @@
+"""What the logs hold of shoppers (`domain.ports.shopper_data`): visits say how far retention is.
+
+Kafka removes nothing on request, and whole closed segments only: a little later than a record's own time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from adapters.kafka.membership import stop
+from adapters.kafka.reader import lone_consumer
+from adapters.kafka.topics import topics_of
+from adapters.settings import Settings
+from domain.errors import PortError
+from domain.ports.shopper_data import Erased, Visit
+
+_LOOK_S = 10.0
+_DECIDED_WITHIN_MS = 60_000
+_WAITS_FOR = "the log's retention"
+
+
+class _TopicData(ABC):
+    """One topic's part; a visit has a consumer of its own, since it is rare."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+
+    async def erase(self, shoppers: Sequence[Erased]) -> Visit:
+        """Removes nothing: `left` are the shoppers of whom records may still be there."""
+        consumer = lone_consumer(self._settings)
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                await consumer.start()
+                left = await self._left(consumer, shoppers)
+        except (KafkaError, TimeoutError) as error:
+            raise PortError(f"{self._topic} does not say what it still holds: {error!r}", retriable=True) from error
+        finally:
+            await stop(consumer)
+        return Visit(found=0, removed=0, left=left, waits_for=_WAITS_FOR if left else "")
+
+    @abstractmethod
+    async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int: ...
+
+    def _at(self, one: Erased) -> TopicPartition:
+        return TopicPartition(self._topic, one.place.partition)
+
+
+class KafkaEventData(_TopicData):
+    """A shopper's events stand before the shopper's end, and are gone with it."""
+
+    name = "event log"
+
+    def __init__(self, settings: Settings) -> None:
+        """Takes how to reach Kafka."""
+        super().__init__(settings, topics_of(settings).events)
+
+    async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int:
+        begins = await consumer.beginning_offsets(list({self._at(one) for one in shoppers}))
+        return sum(begins[self._at(one)] <= one.place.position.offset for one in shoppers)
+
+
+class KafkaExperienceData(_TopicData):
+    """What was decided about a shopper stands before what the brokers took a minute after the shopper's end.
+
+    Nothing there names the shopper's end, so the brokers' clocks say it; shoppers of one partition wait for the last.
+    """
+
+    name = "experience log"
+
+    def __init__(self, settings: Settings) -> None:
+        """Takes how to reach Kafka."""
+        super().__init__(settings, topics_of(settings).experiences)
+
+    async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int:
+        times: dict[TopicPartition, int] = {}
+        for one in shoppers:
+            times[self._at(one)] = max(times.get(self._at(one), 0), one.at_ms + _DECIDED_WITHIN_MS)
+        later = await consumer.offsets_for_times(times)
+        ends = await consumer.end_offsets(list(times))
+        begins = await consumer.beginning_offsets(list(times))
+        full = {at for at in times if begins[at] < (ends[at] if later[at] is None else later[at].offset)}
+        return sum(self._at(one) in full for one in shoppers)
