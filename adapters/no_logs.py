@@ -8,6 +8,7 @@ from typing import NamedTuple, NoReturn, cast
 from domain.errors import PortError
 from domain.ports.event_log import EventLog
 from domain.ports.experience_log import ExperienceLog
+from domain.ports.shopper_data import ShopperData
 
 
 class NoLogs(NamedTuple):
@@ -15,6 +16,7 @@ class NoLogs(NamedTuple):
 
     events: EventLog
     experiences: ExperienceLog
+    shopper_data: tuple[ShopperData, ...]
     close: Callable[[], Awaitable[None]]
 
 
@@ -25,7 +27,7 @@ async def no_logs() -> NoLogs:
     async def close() -> None:
         """There is nothing to close."""
 
-    return NoLogs(cast(EventLog, events), cast(ExperienceLog, experiences), close)
+    return NoLogs(cast(EventLog, events), cast(ExperienceLog, experiences), (), close)
 
 
 class _NotOpened:

@@ -228,7 +228,7 @@ async def production(
             privacy=control.privacy,
             words=control.words,
             erasures=control.erasures,
-            shopper_data=(),
+            shopper_data=(*stores.shopper_data, *logs.shopper_data),
             appends_late_s=BATCH_S,
             secrets=secrets,
             expire=_nothing_to_expire,
