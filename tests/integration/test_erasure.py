@@ -55,7 +55,7 @@ def shoppers_in(settings: Settings) -> dict[str, set[str]]:
 
 def control_texts(settings: Settings) -> str:
     """Gives every row of every table of the control plane."""
-    with psycopg.connect(settings.postgres) as connection:
+    with psycopg.connect(settings.postgres, user=settings.postgres_user) as connection:
         names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         return "".join(
             str(row)
@@ -106,10 +106,10 @@ def waited_for(shop: Shop, request_id: str, state: str) -> dict[str, dict[str, A
 
 def test_a_shopper_is_forgotten(system: System, tmp_path: Path) -> None:
     """Stores forget within a minute, logs when they let go; then the receipts are final, and a stranger may come."""
-    shop = Shop(system, tmp_path)
+    shop = Shop(system, tmp_path, "forgetful")
     trees = tmp_path / "personal.jsonl"
     trees.write_text("".join(f"{json.dumps({**SAUCE, 'shopper': one})}\n" for one in (FORGOTTEN, STAYS)))
-    assert 0 == system.command("tree", "push", trees).returncode
+    shop.push(trees)
     for shopper_id in (FORGOTTEN, STAYS):
         until(lambda one=shopper_id: shop.shown(0, one) == ("stored", 1), "the tree is known")  # type: ignore[misc]  # mypy can't infer defaults
     gone, kept = hash_of(shop, FORGOTTEN), hash_of(shop, STAYS)

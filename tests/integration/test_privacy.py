@@ -33,13 +33,19 @@ def system(tmp_path: Path, servers: Servers) -> Iterator[System]:
 
 
 class Shop:
-    """A retailer of the system, with a tree."""
+    """A retailer of the system, with a tree; the servers know those of other tests too."""
 
-    def __init__(self, system: System, folder: Path) -> None:
+    def __init__(self, system: System, folder: Path, name: str = "shop") -> None:
         self.system = system
-        made = json.loads(system.command("retailer", "add", "shop", "--json").stdout)
-        self._key: str = made["secret_key"]
-        pushed = system.command("tree", "push", written(folder / "tree.json", SAUCE))
+        self._name = name
+        made = system.command("retailer", "add", name, "--json")
+        assert 0 == made.returncode, made.stderr
+        self._key: str = json.loads(made.stdout)["secret_key"]
+        self.push(written(folder / "tree.json", SAUCE))
+
+    def push(self, trees: Path) -> None:
+        """Pushes trees."""
+        pushed = self.system.command("tree", "push", trees, "--retailer", self._name)
         assert 0 == pushed.returncode, pushed.stderr
 
     def ask(self, gateway: int, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:

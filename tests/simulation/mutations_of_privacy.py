@@ -60,11 +60,11 @@ def _spoil(patch: pytest.MonkeyPatch, kind: type[InsideEvent], spoiled: Callable
 
 
 PLANTED: Final[Mapping[Plant, int | None]] = {
-    erasures_keep_the_basket: 10,
-    erasures_lift_suppression: 5,
+    erasures_keep_the_basket: 4,
+    erasures_lift_suppression: 60,
     erasures_suppress: 0,
-    erasures_keep_what_was_promised: 0,
-    erasures_leave_the_page: 0,
+    erasures_keep_what_was_promised: 17,
+    erasures_leave_the_page: 1,
     the_suppressed_are_heard: 0,
 }
 """Every bug, and a seed whose run finds it."""
