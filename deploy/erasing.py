@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -14,13 +14,16 @@ from domain.errors import PortError
 from domain.ids import Position, ShopperHash, ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.erasures import Erasures, Receipt, Tombstone
-from domain.ports.event_log import EventLog
+from domain.ports.event_log import EventLog, Place
 from domain.ports.event_store import EventStore
 from domain.ports.privacy_requests import PrivacyRequests, Request, Stage
 from domain.ports.shopper_data import Erased, ShopperData, Visit
 from domain.privacy import receipt_after, tombstone_of
+from domain.records import Record
 
-APPENDED_AT_ONCE: Final = 500
+AT_ONCE: Final = 50
+PAUSE_S: Final = 0.05
+"""Records are appended so many at once, with a pause behind: events of other shoppers get their turn in between."""
 APPEND_WITHIN_S: Final = 30.0
 AGAIN_S, AGAIN_S_MAX = 5.0, 600.0
 """Between two visits of stores that hold something back: doubled each time, up to ten minutes."""
@@ -83,14 +86,11 @@ class Eraser:
     async def _bury(self, request: Request) -> None:
         """Appends the tombstones that are missing, and notes where each stands."""
         buried = {one.digest for one in await self._places.erasures.tombstones(request.request_id)}
-        shoppers = [(digest, shopper) for digest, shopper in await self._shoppers(request) if digest not in buried]
-        for first in range(0, len(shoppers), APPENDED_AT_ONCE):
-            some = shoppers[first : first + APPENDED_AT_ONCE]
+        async for shoppers in self._shoppers(request):
+            some = [one for one in shoppers if one[0] not in buried]
             now_ms = self._clock.now_ms()
-            async with asyncio.timeout(APPEND_WITHIN_S):
-                places = await self._places.events.append(
-                    [tombstone_of(request, digest, shopper, now_ms) for digest, shopper in some]
-                )
+            records = [tombstone_of(request, digest, shopper, now_ms) for digest, shopper in some]
+            places = await append_gently(self._places.events, records)
             tombstones = [Tombstone(digest, place, now_ms) for (digest, _), place in zip(some, places, strict=True)]
             await self._places.erasures.bury(request.request_id, tombstones)
 
@@ -114,9 +114,9 @@ class Eraser:
         at_s, wait_s = self._again.get(request.request_id, (0.0, AGAIN_S))
         if self._clock.monotonic_s() < at_s:
             return
-        hashes = dict(await self._shoppers(request))
+        hashes = {digest: shopper async for some in self._shoppers(request) for digest, shopper in some}
         erased = [
-            Erased(ShopperKey(request.retailer_id, hashes[digest]), place, at_ms)
+            Erased(ShopperKey(request.retailer_id, hashes[digest]), place, at_ms, past_ms=request.stage_at_ms)
             for digest, place, at_ms in await self._places.erasures.tombstones(request.request_id)
         ]
         visits, fault = await self._visits(request, erased)
@@ -145,10 +145,8 @@ class Eraser:
             await self._places.erasures.note(request.request_id, receipt)
         return visits, fault
 
-    async def _shoppers(self, request: Request) -> list[tuple[str, ShopperHash]]:
-        sealer = Sealer(self._privacy_key(request.retailer_id))
-        subjects = await self._places.requests.subjects(request.request_id)
-        return [(subject.digest, sealer.shopper(subject)) for subject in subjects]
+    def _shoppers(self, request: Request) -> AsyncIterator[Sequence[tuple[str, ShopperHash]]]:
+        return shoppers_of(request, self._places.requests, self._privacy_key(request.retailer_id))
 
     async def _advance(self, request: Request, stage: Stage) -> Request:
         now_ms = self._clock.now_ms()
@@ -156,6 +154,35 @@ class Eraser:
         if stage == "done":
             tell_done(request, now_ms)
         return replace(request, stage=stage, stage_at_ms=now_ms)
+
+
+async def shoppers_of(
+    request: Request, requests: PrivacyRequests, privacy_key: bytes
+) -> AsyncIterator[Sequence[tuple[str, ShopperHash]]]:
+    """Gives a request's shoppers, digest and hash, some at a time: opening thousands would stop the event loop.
+
+    Raises:
+        PortError: the request can't be read now.
+        Refused: a shopper can't be opened.
+    """
+    sealer = Sealer(privacy_key)
+    subjects = await requests.subjects(request.request_id)
+    for first in range(0, len(subjects), AT_ONCE):
+        yield [(subject.digest, sealer.shopper(subject)) for subject in subjects[first : first + AT_ONCE]]
+        await asyncio.sleep(0)
+
+
+async def append_gently(events: EventLog, records: Sequence[Record]) -> Sequence[Place]:
+    """Appends some records, and pauses; gives their places.
+
+    Raises:
+        PortError: they may be in the log or not.
+        TimeoutError: the log does not answer.
+    """
+    async with asyncio.timeout(APPEND_WITHIN_S):
+        places = await events.append(records)
+    await asyncio.sleep(PAUSE_S)
+    return places
 
 
 def tell_done(request: Request, now_ms: int) -> None:

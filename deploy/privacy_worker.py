@@ -11,15 +11,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from adapters.sealed_shoppers import Sealer
 from adapters.wiring import Ports
-from deploy.erasing import APPEND_WITHIN_S, APPENDED_AT_ONCE, Eraser, Places, tell_done
+from deploy.erasing import Eraser, Places, append_gently, shoppers_of, tell_done
 from domain.errors import HotbasketError
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.privacy_requests import ERASING, GatewayWords, PrivacyRequests, Request
 from domain.privacy import KINDS, is_in_force, record_of
-from domain.records import Record
 from monitoring.metrics import PrivacyMetrics
 
 LOOK_S = 1.0
@@ -117,19 +115,12 @@ class PrivacyWorker:
             raise first
 
     async def _append(self, request: Request) -> None:
-        key = self._privacy_key(request.retailer_id)
-        sealer, now_ms = Sealer(key), self._clock.now_ms()
-        records = [
-            record_of(request, subject.digest, sealer.shopper(subject), now_ms)
-            for subject in await self._requests.subjects(request.request_id)
-        ]
-        for first in range(0, len(records), APPENDED_AT_ONCE):
-            await self._append_some(records[first : first + APPENDED_AT_ONCE])
+        privacy_key = self._privacy_key(request.retailer_id)
+        async for some in shoppers_of(request, self._requests, privacy_key):
+            now_ms = self._clock.now_ms()
+            records = [record_of(request, digest, shopper, now_ms) for digest, shopper in some]
+            await append_gently(self._events, records)
         await self._requests.advance(request.request_id, "gateways", self._clock.now_ms())
-
-    async def _append_some(self, records: Sequence[Record]) -> None:
-        async with asyncio.timeout(APPEND_WITHIN_S):
-            await self._events.append(records)
 
     async def _finish(self, appended: Sequence[Request]) -> None:
         """Ends the requests of which every gateway knows, and lets erasures go on."""

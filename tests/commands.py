@@ -29,6 +29,8 @@ def run_command(
     texts = [str(argument) for argument in arguments]
     with TemporaryDirectory() as folder:
         said = [Path(folder) / name for name in ("stdout", "stderr")]
+        for path in said:
+            path.touch()
         process = _forks().Process(target=_command, args=(texts, dict(environment), str(Path.cwd()), *map(str, said)))
         process.start()
         process.join(within_s)

@@ -80,7 +80,7 @@ class KafkaExperienceData(_TopicData):
     async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int:
         times: dict[TopicPartition, int] = {}
         for one in shoppers:
-            times[self._at(one)] = max(times.get(self._at(one), 0), one.at_ms + _DECIDED_WITHIN_MS)
+            times[self._at(one)] = max(times.get(self._at(one), 0), one.at_ms + _DECIDED_WITHIN_MS, one.past_ms)
         later = await consumer.offsets_for_times(times)
         ends = await consumer.end_offsets(list(times))
         begins = await consumer.beginning_offsets(list(times))

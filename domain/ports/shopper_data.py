@@ -16,11 +16,13 @@ class Erased(NamedTuple):
         key: who.
         place: of the shopper's `ShopperErased` in the event log; what is of later events stays.
         at_ms: when that was received, Unix milliseconds; what is later stays, where a store knows no places.
+        past_ms: when workers were known to be past it, 0 where that is not known.
     """
 
     key: ShopperKey
     place: Place
     at_ms: int
+    past_ms: int = 0
 
 
 class Visit(NamedTuple):
