@@ -88,6 +88,8 @@ class Eraser:
         buried = {one.digest for one in await self._places.erasures.tombstones(request.request_id)}
         async for shoppers in self._shoppers(request):
             some = [one for one in shoppers if one[0] not in buried]
+            if not some:
+                continue
             now_ms = self._clock.now_ms()
             records = [tombstone_of(request, digest, shopper, now_ms) for digest, shopper in some]
             places = await append_gently(self._places.events, records)
