@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from deploy.batch_job import Wanted, opened
 from deploy.dry_run import dry_run
 from deploy.evaluate_baskets import evaluate_baskets
 from deploy.options import Json, RetailerName, Where, document, say
+from deploy.shoppers_named import File, Shoppers, named_shoppers, read_ids
 from deploy.stores import chosen, in_stores
 from deploy.uplift import uplift
 
@@ -131,6 +132,47 @@ def push(
         _roll_back(data, retailer, as_json)
     else:
         _do("push", _wanted(data, retailer, run=run, after="grow"), as_json, canary=canary)
+
+
+@commands.command()
+def expire(data: Where = None, retailer: RetailerName = None, as_json: Json = False) -> None:
+    """Remove from the warehouse the days that are older than the retailer keeps them (retailer set --retention-days).
+
+    Their files go too. Days that were cooled are those on which events happened.
+
+    Example: hotbasket batch expire --data ./data
+    """
+    with opened(_wanted(data, retailer)) as job:
+        from batch.forget import forget_days  # noqa: PLC0415 - after the libraries are known to be there
+        from batch.jobs import run  # noqa: PLC0415
+
+        before = job.as_of - timedelta(days=job.retailer.retention_days)
+        done = run("expire", job, lambda one: forget_days(one.warehouse, one.retailer_id, before, one.report))
+    _tell({"before": before.isoformat(), **msgspec.to_builtins(done)}, as_json)
+
+
+@commands.command()
+def erase(
+    shoppers: Shoppers = None,
+    file: File = None,
+    data: Where = None,
+    retailer: RetailerName = None,
+    as_json: Json = False,
+) -> None:
+    """Erase shoppers from the warehouse: their rows in every table and file, and the models that learned from them.
+
+    First hotbasket privacy erase, or the next night brings back what the event store still has. The next night
+    trains models anew; trees in force stay until then. It names shoppers, so it needs the identity secret.
+
+    Example: hotbasket batch erase --retailer "Fresh & Co" --file forget-us.txt
+    """
+    hashes = named_shoppers(read_ids(shoppers, file), retailer, data, "privacy.erase-warehouse")
+    with opened(_wanted(data, retailer)) as job:
+        from batch.forget import forget_shoppers  # noqa: PLC0415 - after the libraries are known to be there
+        from batch.jobs import run  # noqa: PLC0415
+
+        done = run("erase", job, lambda one: forget_shoppers(one.warehouse, one.retailer_id, hashes, one.report))
+    _tell(msgspec.to_builtins(done), as_json)
 
 
 commands.command("uplift")(uplift)

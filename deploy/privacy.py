@@ -18,17 +18,15 @@ from adapters.wiring import Ports
 from deploy.audited import audited, target_of
 from deploy.options import Json, RetailerName, Where, document, progress, say
 from deploy.shopper_export import export as exported
+from deploy.shoppers_named import File, Shoppers, read_ids
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
 from domain.ids import ShopperKey
-from domain.personal_data import contains_email
 from domain.ports.erasures import Receipt
 from domain.ports.privacy_requests import Kind, Request, Stage
 from domain.privacy import asked, request_target, told
-from domain.repeated_requests import SUBJECTS_MAX
 from monitoring import logs
 
-_ID_MAX = 128
 _WAITS: Final[Mapping[Stage, str]] = {
     "log": "its records in the event log",
     "gateways": "the word of every gateway",
@@ -39,17 +37,6 @@ _WAITS: Final[Mapping[Stage, str]] = {
 
 commands = typer.Typer(help="Erase shoppers, or take nothing of them, and see how far that is.", no_args_is_help=True)
 
-Shoppers = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Technical ids of shoppers, as the shop has them. They stay in your shell's"
-        " history: --file takes them from elsewhere."
-    ),
-]
-File = Annotated[
-    typer.FileText | None,
-    typer.Option("--file", help="Take the ids from this file, one a line; - is standard input.", encoding="utf-8"),
-]
 RequestId = Annotated[
     UUID | None,
     typer.Option("--request-id", help="A UUID of your making: the same request given again changes nothing."),
@@ -88,7 +75,7 @@ def export(
 
     Example: hotbasket privacy export c-1842 > c-1842.json
     """
-    _read([shopper], None)
+    read_ids([shopper], None)
 
     async def work(ports: Ports) -> dict[str, Any]:
         one = chosen(ports, retailer)
@@ -185,7 +172,7 @@ def _ask(
     request_id: UUID | None,
     as_json: bool,
 ) -> None:
-    shopper_ids = _read(shoppers, file)
+    shopper_ids = read_ids(shoppers, file)
 
     async def work(ports: Ports) -> Request:
         one = chosen(ports, retailer)
@@ -197,25 +184,6 @@ def _ask(
             return await ports.privacy.open(request, subjects)
 
     _show(in_stores(data, work), (), as_json)
-
-
-def _read(shoppers: list[str] | None, file: typer.FileText | None) -> list[str]:
-    """Gives the ids that were named, each once.
-
-    Raises:
-        BadParameter: none, too many, or one that can't be an id; which is said by its place, never by itself.
-    """
-    lines = [] if file is None else [line.strip() for line in file]
-    shopper_ids = list(dict.fromkeys([*(shoppers or ()), *(line for line in lines if line)]))
-    if not 1 <= len(shopper_ids) <= SUBJECTS_MAX:
-        named = len(shopper_ids)
-        raise typer.BadParameter(f"name 1 to {SUBJECTS_MAX} shoppers, here or with --file; these are {named}")
-    for number, shopper_id in enumerate(shopper_ids, start=1):
-        if len(shopper_id) > _ID_MAX or not shopper_id.isprintable():
-            raise typer.BadParameter(f"number {number} is no id: an id is 1-{_ID_MAX} printable characters")
-        if contains_email(shopper_id):
-            raise typer.BadParameter(f"number {number} holds an e-mail address: a shopper id is technical")
-    return shopper_ids
 
 
 def _show(request: Request, receipts: Sequence[Receipt], as_json: bool) -> None:

@@ -15,7 +15,7 @@ from tests.browser.tracker_collector import wait_for
 from tests.cli.running import CHECKOUT, Running
 
 SCREENSHOTS = CHECKOUT / "build" / "screenshots"
-WITHIN_MS = 15_000
+WITHIN_MS = 30_000
 VIEW: ViewportSize = {"width": 1280, "height": 800}
 expect.set_options(timeout=WITHIN_MS)
 GUEST = "guest"

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 from gateway.scripts import FILES, whole
 
 PAGES = Path(__file__).resolve().parent / "tracker_pages"
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 
 type_of = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 

@@ -59,6 +59,8 @@ COMMANDS = {
     "batch nightly",
     "batch uplift",
     "batch dry-run",
+    "batch erase",
+    "batch expire",
     "batch evaluate-baskets",
 }
 SENTENCE_ENDS = (".", "?")

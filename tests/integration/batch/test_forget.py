@@ -1,0 +1,95 @@
+"""What the warehouse forgets: shoppers and days, also out of the files that tables no longer show."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from batch.forget import BY_DAY, BY_SHOPPER, forget_days, forget_shoppers
+from batch.table_forms import FORMS
+from batch.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+ONE, TWO = date(2024, 1, 1), date(2024, 1, 2)
+AT = datetime(2024, 1, 1, tzinfo=UTC)
+GONE, STAYS = "9a" * 32, "7c" * 32
+WORD = "quillonaut tea"
+
+
+def search(day: date, event_id: str, shopper: str, query: str, retailer_id: str = "r-1") -> tuple[Any, ...]:
+    """A row of `searches`."""
+    return (retailer_id, day, event_id, shopper, None, AT, query, 1)
+
+
+def model(retailer_id: str) -> tuple[Any, ...]:
+    """A row of `models`."""
+    return (retailer_id, "2024-01-03", "baskets", AT, "{}", b"learned from everybody")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, spark: SparkSession) -> Warehouse:
+    """Searches of two days, a prediction each, and models; of two retailers."""
+    warehouse = Warehouse(str(tmp_path / "warehouse"), spark)
+    for retailer_id in ("r-1", "r-2"):
+        rows = [
+            search(day, f"{day}-{shopper[:2]}", shopper, WORD if shopper == GONE else "milk", retailer_id)
+            for day in (ONE, TWO)
+            for shopper in (GONE, STAYS)
+        ]
+        warehouse.append("searches", rows)
+        warehouse.append("predictions", [(retailer_id, "2024-01-03", shopper, [], 1) for shopper in (GONE, STAYS)])
+        warehouse.append("models", [model(retailer_id)])
+    return warehouse
+
+
+def in_files(warehouse: Warehouse, retailer_id: str) -> str:
+    """Everything that the files of a retailer say, whether a table still shows it or not, and the logs with them."""
+    root = Path(warehouse.root)
+    files = [path for path in root.rglob("*.parquet") if f"retailer_id={retailer_id}" in str(path)]
+    tables = [json.dumps(pq.ParquetFile(path).read().to_pylist(), default=str) for path in files]
+    logs = [path.read_text(encoding="utf-8") for path in root.rglob("_delta_log/*.json")]
+    return "\n".join((*tables, *logs))
+
+
+def nothing(_step: str, _done: int, _of: int) -> None:
+    """Hears of progress."""
+
+
+def test_tables_that_name_shoppers_and_days_are_known() -> None:
+    """A new one with such a column is among them by itself; these are the ones that were thought of."""
+    assert {"events", "decisions", "orders", "searches", "predictions", "grown_trees"} <= set(BY_SHOPPER)
+    assert {"models", "rules", "runs", "uplift", "cooled_days"}.isdisjoint(BY_SHOPPER)
+    assert [] == [name for name in BY_DAY if FORMS[name].partitioned_by != ("retailer_id", "day")]
+
+
+def test_shoppers_are_forgotten(warehouse: Warehouse) -> None:
+    """Their rows and words, in every file; the retailer's models too; other shoppers and retailers keep theirs."""
+    before = in_files(warehouse, "r-1")
+    assert all(word in before for word in (GONE, STAYS, WORD))
+    forgotten = forget_shoppers(warehouse, "r-1", [GONE, "0" * 64], nothing)
+    assert ({"searches": 2, "predictions": 1, "models": 1}, 0) == (forgotten.rows, forgotten.left)
+    after = in_files(warehouse, "r-1")
+    assert [False, False, True] == [word in after for word in (GONE, WORD, STAYS)]
+    assert all(word in in_files(warehouse, "r-2") for word in (GONE, STAYS, WORD))
+    kept = {row["shopper_id"] for row in warehouse.table("searches").where("retailer_id = 'r-1'").collect()}
+    assert {STAYS} == kept
+    assert ["r-2"] == [row["retailer_id"] for row in warehouse.table("models").select("retailer_id").collect()]
+    again = forget_shoppers(warehouse, "r-1", [GONE], nothing)
+    assert ({}, 0) == (again.rows, again.left)
+
+
+def test_days_are_forgotten(warehouse: Warehouse) -> None:
+    """Those before the first that stays, of one retailer; what is no day's stays."""
+    forgotten = forget_days(warehouse, "r-1", TWO, nothing)
+    assert ({"searches": 2}, 0) == (forgotten.rows, forgotten.left)
+    rows = warehouse.table("searches").select("retailer_id", "day").collect()
+    assert [("r-1", TWO)] * 2 + [("r-2", ONE)] * 2 + [("r-2", TWO)] * 2 == sorted((row[0], row[1]) for row in rows)
+    assert f"{ONE}-9a" not in in_files(warehouse, "r-1")
+    assert 4 == warehouse.table("predictions").count()
