@@ -13,9 +13,9 @@ from actors.messages import Armed, Peek, peek_at
 from actors.partition import Partition, Stores
 from actors.timing_wheel import TimingWheel
 from domain.errors import PortError
-from domain.events import DrawRetried, IdleElapsed, InsideEvent, ReservationExpired
+from domain.events import DrawRetried, IdleElapsed, ReservationExpired
 from domain.ids import ShopperKey, bucket, draw_retried_id, idle_event_id, reservation_expired_id
-from domain.records import SCHEMA_VERSION, Record
+from domain.records import Record, inside_record
 from domain.shopper import Timer, decode
 from domain.timestamps import from_unix_ms
 
@@ -131,7 +131,7 @@ def _idle(peek: Peek, timer: Timer, idle_ms: int, now_ms: int) -> Record:
         after_event_id=timer.after_event_id,
         node_id=timer.node_id,
     )
-    return _record(peek.key, event, event_time_ms, now_ms)
+    return inside_record(peek.key.retailer_id, event, now_ms, event_time_ms)
 
 
 def _expired(peek: Peek, experience: str, due_at_ms: int, now_ms: int) -> Record:
@@ -142,7 +142,7 @@ def _expired(peek: Peek, experience: str, due_at_ms: int, now_ms: int) -> Record
         shopper_id=peek.key.shopper,
         experience_id=experience,
     )
-    return _record(peek.key, event, due_at_ms, now_ms)
+    return inside_record(peek.key.retailer_id, event, now_ms, due_at_ms)
 
 
 def _draw_retried(peek: Peek, right_id: str, tries: int, now_ms: int) -> Record:
@@ -154,14 +154,4 @@ def _draw_retried(peek: Peek, right_id: str, tries: int, now_ms: int) -> Record:
         experience_id=right_id,
         tries=tries,
     )
-    return _record(peek.key, event, now_ms, now_ms)
-
-
-def _record(key: ShopperKey, event: InsideEvent, event_time_ms: int, now_ms: int) -> Record:
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        retailer_id=key.retailer_id,
-        received_at_ms=now_ms,
-        event_time_ms=event_time_ms,
-        event=event,
-    )
+    return inside_record(peek.key.retailer_id, event, now_ms)

@@ -13,12 +13,12 @@ from adapters.sealed_shoppers import Sealer
 from domain.errors import PortError
 from domain.ids import Position, ShopperHash, ShopperKey
 from domain.ports.clock import Clock
-from domain.ports.erasures import Erasures, Receipt, Tombstone
+from domain.ports.erasures import Erasures, Tombstone
 from domain.ports.event_log import EventLog, Place
 from domain.ports.event_store import EventStore
 from domain.ports.privacy_requests import PrivacyRequests, Request, Stage
 from domain.ports.shopper_data import Erased, ShopperData, Visit
-from domain.privacy import receipt_after, tombstone_of
+from domain.privacy import receipt_after, tombstone_of, unvisited
 from domain.records import Record
 
 AT_ONCE: Final = 50
@@ -28,7 +28,7 @@ APPEND_WITHIN_S: Final = 30.0
 AGAIN_S, AGAIN_S_MAX = 5.0, 600.0
 """Between two visits of stores that hold something back: doubled each time, up to ten minutes."""
 _MS = 1_000
-_NO_VISIT: Final = Visit(0, 0, 0, "the store, which can't be used now")
+_AWAY: Final = "the store, which can't be used now"
 
 log = structlog.get_logger("hotbasket.privacy")
 
@@ -143,7 +143,7 @@ class Eraser:
                 receipt = receipt_after(before, store.name, visits[-1], now_ms)
             except (PortError, TimeoutError) as error:
                 fault = fault or error
-                receipt = _not_visited(before, store.name, now_ms)
+                receipt = replace(before or unvisited(store.name, now_ms), waits_for=_AWAY)
             await self._places.erasures.note(request.request_id, receipt)
         return visits, fault
 
@@ -196,9 +196,3 @@ def tell_done(request: Request, now_ms: int) -> None:
         shoppers=request.shoppers,
         seconds=(now_ms - request.opened_at_ms) / _MS,
     )
-
-
-def _not_visited(before: Receipt | None, store: str, now_ms: int) -> Receipt:
-    if before is None:
-        return replace(receipt_after(None, store, _NO_VISIT, now_ms), visits=0)
-    return replace(before, waits_for=_NO_VISIT.waits_for)

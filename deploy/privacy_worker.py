@@ -95,22 +95,25 @@ class PrivacyWorker:
         appended: list[Request] = []
         first: Exception | None = None
         for request in pending:
-            try:
-                if request.stage not in ("log", "gateways"):
-                    await self._eraser.work(request)
-                    continue
-                if request.stage == "log":
-                    if request.retailer_id in stuck:
-                        continue
+            if request.stage == "log" and request.retailer_id not in stuck:
+                try:
                     await self._append(request)
-            except (HotbasketError, TimeoutError) as error:
-                if request.stage == "log":
+                except (HotbasketError, TimeoutError) as error:
                     stuck.add(request.retailer_id)
-                first = first or error
-                continue
-            appended.append(request)
+                    first = first or error
+                else:
+                    appended.append(request)
+            elif request.stage == "gateways":
+                appended.append(request)
         if appended:
             await self._finish(appended)
+        # Stores take their time: whoever has just asked does not wait behind an erasure of last week.
+        for request in pending:
+            if request.stage not in ("log", "gateways"):
+                try:
+                    await self._eraser.work(request)
+                except (HotbasketError, TimeoutError) as error:
+                    first = first or error
         if first is not None:
             raise first
 

@@ -33,7 +33,7 @@ from domain.faults import Fault
 from domain.ids import ShopperHash, shopper_digest, shopper_hash, withdrawal_event_id
 from domain.money import is_currency
 from domain.personal_data import Kind, contains_email, redact
-from domain.records import SCHEMA_VERSION, Known, Record
+from domain.records import SCHEMA_VERSION, Known, Record, inside_record
 from domain.timestamps import event_time_ms, from_unix_ms, is_plausible, unix_ms
 
 QUERY_MAX: Final = 200
@@ -92,18 +92,12 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
 
 def _withdrawal(event: OutsideEvent, arrival: Arrival, shopper: ShopperHash) -> Record:
     """Gives the record that the shopper's consent has ended: when it came, and nothing of the event but whose it is."""
-    received_at = from_unix_ms(arrival.received_at_ms)
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        retailer_id=arrival.door.retailer_id,
-        received_at_ms=arrival.received_at_ms,
-        event_time_ms=arrival.received_at_ms,
-        event=ConsentWithdrawn(
-            event_id=withdrawal_event_id(event.event_id),
-            occurred_at=received_at,
-            shopper_id=shopper,
-        ),
+    withdrawn = ConsentWithdrawn(
+        event_id=withdrawal_event_id(event.event_id),
+        occurred_at=from_unix_ms(arrival.received_at_ms),
+        shopper_id=shopper,
     )
+    return inside_record(arrival.door.retailer_id, withdrawn, arrival.received_at_ms)
 
 
 def _settled(event: OutsideEvent, door: Door) -> tuple[OutsideEvent, dict[str, Known], tuple[Kind, ...]]:

@@ -17,12 +17,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 from uuid import UUID
 
-from domain.events import InsideEvent, ShopperErased, ShopperSuppressed, ShopperUnsuppressed
+from domain.events import ShopperErased, ShopperSuppressed, ShopperUnsuppressed
 from domain.ids import ShopperHash, erasure_event_id, request_event_id
 from domain.ports.erasures import Receipt
 from domain.ports.privacy_requests import ERASING, Confirmation, Kind, Request
 from domain.ports.shopper_data import Visit
-from domain.records import SCHEMA_VERSION, Record
+from domain.records import Record, inside_record
 from domain.timestamps import from_unix_ms, rfc3339
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -85,24 +85,21 @@ def receipt_after(before: Receipt | None, store: str, visit: Visit, now_ms: int)
 
     What a visit leaves is found again by the next one: it counts once.
     """
-    if before is None:
-        return Receipt(
-            store=store,
-            at_ms=now_ms,
-            found=visit.found,
-            removed=visit.removed,
-            left=visit.left,
-            waits_for=visit.waits_for,
-        )
+    so_far = before or unvisited(store, now_ms)
     return Receipt(
         store=store,
         at_ms=now_ms,
-        found=before.found + max(0, visit.found - before.left),
-        removed=before.removed + visit.removed,
+        found=so_far.found + max(0, visit.found - so_far.left),
+        removed=so_far.removed + visit.removed,
         left=visit.left,
         waits_for=visit.waits_for,
-        visits=before.visits + 1,
+        visits=so_far.visits + 1,
     )
+
+
+def unvisited(store: str, now_ms: int) -> Receipt:
+    """Gives the receipt of a store that nobody has reached yet."""
+    return Receipt(store=store, at_ms=now_ms, found=0, removed=0, left=0, visits=0)
 
 
 def request_target(request_id: str) -> str:
@@ -114,7 +111,8 @@ def record_of(request: Request, digest: str, shopper: ShopperHash, now_ms: int) 
     """Gives what stands in the event log for one shopper of a request: the same id however often it is appended."""
     kind = ShopperUnsuppressed if request.kind == "unsuppress" else ShopperSuppressed
     event_id = request_event_id(request.request_id, digest)
-    return _record(request, kind(event_id=event_id, occurred_at=from_unix_ms(now_ms), shopper_id=shopper), now_ms)
+    event = kind(event_id=event_id, occurred_at=from_unix_ms(now_ms), shopper_id=shopper)
+    return inside_record(request.retailer_id, event, now_ms)
 
 
 def tombstone_of(request: Request, digest: str, shopper: ShopperHash, now_ms: int) -> Record:
@@ -125,17 +123,7 @@ def tombstone_of(request: Request, digest: str, shopper: ShopperHash, now_ms: in
         shopper_id=shopper,
         stays_suppressed=request.kind == "erase_and_suppress",
     )
-    return _record(request, erased, now_ms)
-
-
-def _record(request: Request, event: InsideEvent, now_ms: int) -> Record:
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        retailer_id=request.retailer_id,
-        received_at_ms=now_ms,
-        event_time_ms=now_ms,
-        event=event,
-    )
+    return inside_record(request.retailer_id, erased, now_ms)
 
 
 def is_in_force(request: Request, words: Iterable[Confirmation], now_ms: int) -> bool:

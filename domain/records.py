@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from domain.events import AnyEvent
+from domain.events import AnyEvent, InsideEvent
 from domain.experiences import Experience, Withdrawal
 from domain.ids import Position, ShopperKey
 
@@ -55,6 +55,26 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     def key(self) -> ShopperKey:
         """The shopper whose event this is."""
         return ShopperKey(self.retailer_id, self.event.shopper_id)
+
+
+def inside_record(
+    retailer_id: str, event: InsideEvent, received_at_ms: int, event_time_ms: int | None = None
+) -> Record:
+    """Gives the record of what hotbasket itself puts into the event log.
+
+    Args:
+        retailer_id: whose shopper it is about.
+        event: what.
+        received_at_ms: when, Unix milliseconds.
+        event_time_ms: in the shopper's time; None = the same.
+    """
+    return Record(
+        schema_version=SCHEMA_VERSION,
+        retailer_id=retailer_id,
+        received_at_ms=received_at_ms,
+        event_time_ms=received_at_ms if event_time_ms is None else event_time_ms,
+        event=event,
+    )
 
 
 class Undecodable(Struct, frozen=True, kw_only=True, gc=False):

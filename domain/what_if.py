@@ -20,7 +20,7 @@ from domain.experiences import Kind
 from domain.fold import apply
 from domain.ids import Position, ShopperKey, idle_event_id, reservation_expired_id
 from domain.purse import Amounts, CampaignKey, Purse
-from domain.records import SCHEMA_VERSION, Decided, Decision, Record
+from domain.records import Decided, Decision, Record, inside_record
 from domain.reservations import Reservation
 from domain.shopper import Shopper, Timer
 from domain.timestamps import from_unix_ms
@@ -193,7 +193,7 @@ def _idle(state: Shopper, timer: Timer) -> Record:
         after_event_id=timer.after_event_id,
         node_id=timer.node_id,
     )
-    return _record(state, event, event_time_ms, timer.due_at_ms)
+    return inside_record(state.retailer_id, event, timer.due_at_ms, event_time_ms)
 
 
 def _expired(state: Shopper, one: Reservation) -> Record:
@@ -203,17 +203,7 @@ def _expired(state: Shopper, one: Reservation) -> Record:
         shopper_id=state.shopper,
         experience_id=one.experience_id,
     )
-    return _record(state, event, one.due_at_ms, one.due_at_ms)
-
-
-def _record(state: Shopper, event: InsideEvent, event_time_ms: int, received_at_ms: int) -> Record:
-    return Record(
-        schema_version=SCHEMA_VERSION,
-        retailer_id=state.retailer_id,
-        received_at_ms=received_at_ms,
-        event_time_ms=event_time_ms,
-        event=event,
-    )
+    return inside_record(state.retailer_id, event, one.due_at_ms)
 
 
 def _outcomes(decided: Decided) -> tuple[Outcome, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -53,6 +54,7 @@ def journey(shopper_id: str) -> list[dict[str, Any]]:
     return [*events, pasta]
 
 
+@pytest.fixture(scope="module")
 def planted(running: Running) -> tuple[str, Mapping[str, tuple[bytes, ...]]]:
     """Lets both shoppers go through the system; gives the secret key, and the bytes that name each."""
     secret: str = hotbasket_json("retailer", "add", "shop", "--data", running.data)["secret_key"]
@@ -100,9 +102,11 @@ def found(running: Running, needles: tuple[bytes, ...]) -> list[tuple[str, bytes
     return [(name, needle) for name, text in sorted(texts.items()) for needle in needles if needle in text]
 
 
-def test_an_erased_shopper_leaves_no_byte(running: Running) -> None:
+def test_an_erased_shopper_leaves_no_byte(
+    running: Running, planted: tuple[str, Mapping[str, tuple[bytes, ...]]]
+) -> None:
     """Neither id, hash, nor words, in any file, while it runs and when it has stopped; others keep theirs."""
-    secret, named = planted(running)
+    secret, named = planted
     before = found(running, named[CANARY])
     holding = {needle for _, needle in before}
     assert {"control.db", "log.db", "state.db"} <= {name.split("-")[0] for name, _ in before}, before
@@ -145,6 +149,7 @@ def returned(running: Running, secret: str) -> None:
     assert 1 == lookup(running, secret, CANARY)["session"]["visits"]
 
 
+@pytest.mark.usefixtures("planted")
 def test_a_stranger_is_erased_and_told_so(running: Running) -> None:
     """Receipts that say that nothing was found; asked again under the same id, the same receipts."""
     request_id = str(uuid4())
@@ -158,19 +163,22 @@ def test_a_stranger_is_erased_and_told_so(running: Running) -> None:
     assert ("done", told["done_at"]) == (again["state"], again["done_at"])
 
 
-def test_after_a_stop_nothing_is_left_either(running: Running) -> None:
+def test_after_a_stop_nothing_is_left_either(tmp_path: Path) -> None:
     """What a process writes on its way out names nobody who was erased."""
-    secret: str = hotbasket_json("retailer", "add", "second", "--data", running.data)["secret_key"]
-    word = "quillonaut-second"
-    event = {**added("pasta", "c-second"), "event_id": str(uuid4())}
-    event["product"]["product_id"] = word
-    assert 200 == running.post("/v1/events", secret, {"events": [event]}, prefer="wait=2")[0]
-    opened = hotbasket_json("privacy", "erase", "c-second", "--retailer", "second", "--data", running.data)
-    deadline_s = time.monotonic() + 30
-    asked = ("privacy", "status", opened["request_id"], "--retailer", "second", "--data", running.data)
-    while hotbasket_json(*asked)["state"] != "done":
-        assert time.monotonic() < deadline_s
-    assert 0 == running.stop()
+    with Running(tmp_path / "data") as running:
+        secret: str = hotbasket_json("retailer", "add", "shop", "--data", running.data)["secret_key"]
+        word = "quillonaut-second"
+        event = added("pasta", "c-second")
+        event["product"]["product_id"] = word
+        assert 200 == running.post("/v1/events", secret, {"events": [event]}, prefer="wait=2")[0]
+        assert [] != holding(running, word)
+        opened = hotbasket_json("privacy", "erase", "c-second", "--data", running.data)
+        wait_until_done(running, opened["request_id"])
+        assert 0 == running.stop()
+        assert [] == holding(running, word)
+
+
+def holding(running: Running, word: str) -> list[str]:
+    """Gives the files that hold a word."""
     files = [path for path in running.data.rglob("*") if path.is_file()]
-    assert files
-    assert [] == [path.name for path in files if word.encode() in path.read_bytes()]
+    return [path.name for path in files if word.encode() in path.read_bytes()]

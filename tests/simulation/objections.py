@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.events import InsideEvent, ShopperErased, ShopperSuppressed, ShopperUnsuppressed
 from domain.ids import ShopperKey, bucket
-from domain.records import SCHEMA_VERSION, Record, encode
+from domain.records import encode, inside_record
 from domain.timestamps import from_unix_ms
 from tests.simulation.system import System
 
@@ -42,7 +42,7 @@ class Objections:
                 self._write(*self._draw.choice(self._written))
                 continue
             key = self._draw.choice(self._keys)
-            record = self._record(key, self._event(key))
+            record = inside_record(key.retailer_id, self._event(key), self._system.world.now_ms())
             place = bucket(key.shopper) % self._system.broker.partitions, encode(record)
             self._written.append(place)
             self._write(*place)
@@ -56,16 +56,6 @@ class Objections:
             stays = self._draw.random() < 0.5
             return ShopperErased(event_id=event_id, occurred_at=at, shopper_id=key.shopper, stays_suppressed=stays)
         return kind(event_id=event_id, occurred_at=at, shopper_id=key.shopper)
-
-    def _record(self, key: ShopperKey, event: InsideEvent) -> Record:
-        now_ms = self._system.world.now_ms()
-        return Record(
-            schema_version=SCHEMA_VERSION,
-            retailer_id=key.retailer_id,
-            received_at_ms=now_ms,
-            event_time_ms=now_ms,
-            event=event,
-        )
 
     def _write(self, partition: int, payload: bytes) -> None:
         self._system.broker.events[partition].write([payload])
