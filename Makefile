@@ -59,7 +59,7 @@ run: setup ## Start the whole system with the demo shop, data in ./data
 
 # What needs servers is no part of it: it stands in these two folders and in the contracts' production family.
 test: setup ## Run every test that needs no servers: unit, property, contract, simulation, packaging, browser where Chromium is
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--ignore tests/integration --ignore tests/chaos/servers tests
 
 services: setup ## Start Kafka, Cassandra and Postgres on loopback and print where they are; needs Java 17, Maven, Postgres
@@ -71,7 +71,7 @@ servicesdown: setup ## Stop the servers that `make services` started
 # Servers that run already, or that HOTBASKET_KAFKA, _SCYLLA and _POSTGRES point at, are used and left running.
 integration: setup ## Hold the production adapters to their contracts on real servers, and run the cold half on real Spark
 	@$(BIN)/python -m tests.services run -- \
-		$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile tests/contract tests/integration
+		$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/contract tests/integration
 
 # It starts servers of its own: they are broken. Outside of CI the table of what it cost is written.
 chaos: setup ## Kill, pause, cut, slow and fill real servers under load; CHAOS_RUNS=1 once, 5 times by default

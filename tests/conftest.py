@@ -21,6 +21,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 # What this process was told about the tests themselves; every other HOTBASKET_ variable would change what is tested.
 OWN_VARIABLES = frozenset({"HOTBASKET_SHARED", "HOTBASKET_CHROMIUM", *VARIABLES})
 SERVERS = given(os.environ)
+SLOW_S = 60
+"""A guess at what a test marked `slow` may take that has no time-out of its own."""
 
 # A deadline in milliseconds says more about the machine than about the code.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
@@ -80,6 +82,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(no_data)
         if item.get_closest_marker("browser") and find_chromium() is None:
             item.add_marker(no_chromium)
+    patience_s: dict[Path, float] = {}
+    for item in items:
+        patience_s[item.path] = max(patience_s.get(item.path, 0), _patience_s(item))
+    items.sort(key=lambda item: -patience_s[item.path])
+
+
+def _patience_s(item: pytest.Item) -> float:
+    """How long a test may take; files that may take longest begin first, or one process would end alone with them."""
+    own = item.get_closest_marker("timeout")
+    if own is not None:
+        return float(own.args[0])
+    return SLOW_S if item.get_closest_marker("slow") else 0
 
 
 @pytest.hookimpl(wrapper=True)
