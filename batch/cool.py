@@ -24,6 +24,7 @@ from pyspark.sql import functions as sf
 from batch.flat import DAY_MS, PLACE
 from batch.stale import Stale, rebuild_tables, stale_after
 from batch.store_source import Slice, StoreOptions, in_store, read_store
+from batch.table_forms import STAGING
 from batch.warehouse import Days, Warehouse, expected_errors, in_days, named
 from domain.ports.event_store import EventStore
 
@@ -352,7 +353,7 @@ def _of(days: Collection[tuple[str, date]]) -> str:
 @contextmanager
 def _staging(warehouse: Warehouse) -> Iterator[str]:
     """Gives a folder for what is read; it is emptied before, of what a killed run left, and after."""
-    path = warehouse.path("_staging")
+    path = warehouse.path(STAGING)
     warehouse.remove_folder(path)
     try:
         yield path

@@ -190,3 +190,12 @@ MEASURED: Final[Mapping[str, Form]] = {
 """What campaigns brought."""
 
 FORMS: Final[Mapping[str, Form]] = {**BASE, **BUSINESS, **LEARNED, **MEASURED}
+
+SHOPPER: Final = "shopper_id"
+BY_SHOPPER: Final = tuple(name for name, form in FORMS.items() if f"{SHOPPER} string" in form.columns)
+"""Tables whose rows say whose they are."""
+BY_DAY: Final = tuple(name for name, form in FORMS.items() if "day" in form.partitioned_by)
+MODELS: Final = "models"
+"""Learned from everybody's history: after an erasure none of the retailer's is kept, and the next night trains anew."""
+STAGING: Final = "_staging"
+"""A folder beside the tables where cooling puts what it reads, for as long as it works."""

@@ -195,23 +195,6 @@ class Warehouse:
             with self._writing(name):
                 DeltaTable.forPath(self.spark, self.path(name)).delete(where)
 
-    def delete_matching(self, name: str, retailer_id: str, column: str, values: Sequence[str]) -> int:
-        """Removes a retailer's rows with one of these values, and gives their number; the log names none of them.
-
-        Raises:
-            PortError: nothing was removed.
-        """
-        with self._writing(name):
-            gone = self.spark.createDataFrame([(value,) for value in values], "value string").distinct()
-            done = (
-                DeltaTable.forPath(self.spark, self.path(name))
-                .alias("kept")
-                .merge(gone.alias("gone"), f"kept.retailer_id = '{named(retailer_id)}' AND kept.{column} = gone.value")
-                .whenMatchedDelete()
-                .execute()
-            )
-            return int(done.collect()[0]["num_deleted_rows"])
-
     def vacuum(self, name: str) -> None:
         """Removes the files that only older versions of a table need; whoever reads it beside us begins again.
 

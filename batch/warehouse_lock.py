@@ -1,29 +1,36 @@
 """Who may work on a warehouse: one job at a time. A folder has a lock of the system, an object store a lease.
 
 The system lets go of its lock however a process ends. A lease runs out `LEASE_S` after its holder's last sign of life.
+Visits of the privacy worker take the same lock and the same lease, without Spark; a job waits for them.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
+from batch.folder_lock import BUSY, VISIT, VISIT_S, folder_lock, folder_of
 from domain.errors import Refused
 
 LEASE_S: Final = 600
 _log = logging.getLogger("hotbasket.batch")
 _SCHEMA = "name string, holder string, until timestamp"
-_BUSY = "is in use by another job: let it finish, or stop it"
+_LOOK_S = 1.0
+
+
+class _Other(NamedTuple):
+    """Who has a lease, and until when, in words."""
+
+    holder: str
+    until: str
 
 
 class WarehouseLock:
@@ -45,30 +52,13 @@ class WarehouseLock:
         if self._depth:
             yield
             return
-        folder = _folder(self._root)
-        with _file_lock(folder) if folder is not None else lease(self._root, self._spark):
+        folder = folder_of(self._root)
+        with folder_lock(folder) if folder is not None else lease(self._root, self._spark):
             self._depth += 1
             try:
                 yield
             finally:
                 self._depth -= 1
-
-
-@contextmanager
-def _file_lock(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise Refused(f"can't write into the warehouse {folder}: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused(f"the warehouse {folder} {_BUSY}") from None
-        yield
-    finally:
-        os.close(file)
 
 
 @contextmanager
@@ -84,7 +74,11 @@ def lease(root: str, spark: SparkSession, lease_s: float = LEASE_S) -> Iterator[
     DeltaTable.createIfNotExists(spark).location(path).addColumns(spark.createDataFrame([], _SCHEMA).schema).property(
         "delta.enableDeletionVectors", "false"
     ).execute()
-    _take(path, holder, spark, lease_s)
+    until_s = time.monotonic() + VISIT_S
+    while (other := _take(path, holder, spark, lease_s)) is not None:
+        if time.monotonic() >= until_s or not other.holder.startswith(VISIT):
+            raise Refused(f"the warehouse {root} {BUSY}{other.until}")
+        time.sleep(_LOOK_S)
     over = threading.Event()
     renewing = threading.Thread(target=_renew, args=(path, holder, spark, lease_s, over), daemon=True)
     renewing.start()
@@ -96,7 +90,8 @@ def lease(root: str, spark: SparkSession, lease_s: float = LEASE_S) -> Iterator[
         DeltaTable.forPath(spark, path).delete(f"holder = '{holder}'")
 
 
-def _take(path: str, holder: str, spark: SparkSession, lease_s: float) -> None:
+def _take(path: str, holder: str, spark: SparkSession, lease_s: float) -> _Other | None:
+    """Takes a lease that is free or has run out; gives who has it otherwise."""
     fresh = spark.sql(_fresh(holder, lease_s))
     taken = DeltaTable.forPath(spark, path).alias("kept").merge(fresh.alias("fresh"), "kept.name = fresh.name")
     taken = taken.whenMatchedUpdateAll("kept.until < current_timestamp()").whenNotMatchedInsertAll()
@@ -106,9 +101,11 @@ def _take(path: str, holder: str, spark: SparkSession, lease_s: float) -> None:
         if "Concurrent" not in type(error).__name__ and "DELTA_CONCURRENT" not in str(error):
             raise
     row = spark.read.format("delta").load(path).head()
-    if row is None or row["holder"] != holder:
-        until = "" if row is None else f" (its lease runs out at {row['until']:%H:%M:%S} UTC)"
-        raise Refused(f"the warehouse {path.removesuffix('/lock_table')} {_BUSY}{until}")
+    if row is None:
+        return _Other("", "")
+    if row["holder"] == holder:
+        return None
+    return _Other(row["holder"], f" (its lease runs out at {row['until']:%H:%M:%S} UTC)")
 
 
 def _renew(path: str, holder: str, spark: SparkSession, lease_s: float, over: threading.Event) -> None:
@@ -124,11 +121,3 @@ def _renew(path: str, holder: str, spark: SparkSession, lease_s: float, over: th
 def _fresh(holder: str, lease_s: float) -> str:
     until = f"current_timestamp() + make_interval(0, 0, 0, 0, 0, 0, {lease_s})"
     return f"SELECT 'warehouse' AS name, '{holder}' AS holder, {until} AS until"
-
-
-def _folder(root: str) -> Path | None:
-    """Gives the folder that an address names, None where it is elsewhere."""
-    scheme, separator, rest = root.partition(":")
-    if not separator or "/" in scheme:
-        return Path(root)
-    return Path("/" + rest.lstrip("/")) if scheme == "file" else None

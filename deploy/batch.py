@@ -17,7 +17,6 @@ from deploy.batch_job import Wanted, opened
 from deploy.dry_run import dry_run
 from deploy.evaluate_baskets import evaluate_baskets
 from deploy.options import Json, RetailerName, Where, document, say
-from deploy.shoppers_named import File, Shoppers, named_shoppers, read_ids
 from deploy.stores import chosen, in_stores
 from deploy.uplift import uplift
 
@@ -149,30 +148,6 @@ def expire(data: Where = None, retailer: RetailerName = None, as_json: Json = Fa
         before = job.as_of - timedelta(days=job.retailer.retention_days)
         done = run("expire", job, lambda one: forget_days(one.warehouse, one.retailer_id, before, one.report))
     _tell({"before": before.isoformat(), **msgspec.to_builtins(done)}, as_json)
-
-
-@commands.command()
-def erase(
-    shoppers: Shoppers = None,
-    file: File = None,
-    data: Where = None,
-    retailer: RetailerName = None,
-    as_json: Json = False,
-) -> None:
-    """Erase shoppers from the warehouse: their rows in every table and file, and the models that learned from them.
-
-    First hotbasket privacy erase, or the next night brings back what the event store still has. The next night
-    trains models anew; trees in force stay until then. It names shoppers, so it needs the identity secret.
-
-    Example: hotbasket batch erase --retailer "Fresh & Co" --file forget-us.txt
-    """
-    hashes = named_shoppers(read_ids(shoppers, file), retailer, data, "privacy.erase-warehouse")
-    with opened(_wanted(data, retailer)) as job:
-        from batch.forget import forget_shoppers  # noqa: PLC0415 - after the libraries are known to be there
-        from batch.jobs import run  # noqa: PLC0415
-
-        done = run("erase", job, lambda one: forget_shoppers(one.warehouse, one.retailer_id, hashes, one.report))
-    _tell(msgspec.to_builtins(done), as_json)
 
 
 commands.command("uplift")(uplift)

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.settings import Settings, load_settings
+from adapters.settings import load_settings
 from adapters.wiring import Ports, has_servers
 from deploy.batch_progress import reporting
 from deploy.options import DATA
 from deploy.stores import chosen, in_stores
+from deploy.warehouse_place import warehouse_root
 from domain.campaigns import Campaign
 from domain.errors import Refused
 from domain.ports.retailers import CatalogueItem, Retailer
@@ -57,7 +58,7 @@ def opened(wanted: Wanted) -> Iterator[Job]:
     settings = load_settings()
     data = wanted.data if wanted.data is not None or has_servers(settings) else DATA
     retailer, catalogue, campaigns = in_stores(wanted.data, lambda ports: _about(ports, wanted.retailer), role="batch")
-    root = _warehouse(data, settings)
+    root = warehouse_root(data, settings)
     from batch.jobs import Job  # noqa: PLC0415 - after the libraries are known to be there
     from batch.runs import Runs  # noqa: PLC0415
     from batch.spark import session  # noqa: PLC0415
@@ -90,14 +91,6 @@ async def _about(ports: Ports, name: str | None) -> tuple[Retailer, Sequence[Cat
     retailer = chosen(ports, name)
     retailer_id = retailer.retailer_id
     return retailer, await ports.retailers.catalogue(retailer_id), await ports.campaigns.listed(retailer_id)
-
-
-def _warehouse(data: Path | None, settings: Settings) -> str:
-    if settings.warehouse:
-        return settings.warehouse
-    if data is None:
-        raise Refused("HOTBASKET_WAREHOUSE is not set: name the folder or object store URL of the warehouse")
-    return str((data / "warehouse").absolute())
 
 
 def _run(runs: Runs, wanted: Wanted) -> tuple[str, date]:

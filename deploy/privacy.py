@@ -14,12 +14,13 @@ import uvloop
 from adapters.clock import SystemClock
 from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
-from adapters.wiring import Ports
+from adapters.wiring import Ports, has_servers
 from deploy.audited import audited, target_of
-from deploy.options import Json, RetailerName, Where, document, progress, say
+from deploy.options import DATA, Json, RetailerName, Where, document, progress, say
 from deploy.shopper_export import export as exported
 from deploy.shoppers_named import File, Shoppers, read_ids
 from deploy.stores import chosen, hash_of, in_stores
+from deploy.warehouse_place import warehouse_data
 from domain.errors import Refused
 from domain.ids import ShopperKey
 from domain.ports.erasures import Receipt
@@ -76,6 +77,8 @@ def export(
     Example: hotbasket privacy export c-1842 > c-1842.json
     """
     read_ids([shopper], None)
+    settings = load_settings()
+    where = data if data is not None or has_servers(settings) else DATA
 
     async def work(ports: Ports) -> dict[str, Any]:
         one = chosen(ports, retailer)
@@ -87,9 +90,10 @@ def export(
                     ports,
                     one,
                     key,
-                    load_settings(),
+                    settings,
                     SystemClock().now_ms(),
                     lambda done, of: bar.update(task, completed=done, total=of),
+                    warehouse_data(where, settings),
                 )
 
     document(in_stores(data, work))

@@ -13,10 +13,12 @@ import structlog
 
 from adapters.wiring import Ports
 from deploy.erasing import Eraser, Places, append_gently, shoppers_of, tell_done
+from deploy.warehouse_place import in_order
 from domain.errors import HotbasketError
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.privacy_requests import ERASING, GatewayWords, PrivacyRequests, Request
+from domain.ports.shopper_data import ShopperData
 from domain.privacy import KINDS, is_in_force, record_of
 from monitoring.metrics import PrivacyMetrics
 
@@ -153,11 +155,19 @@ class PrivacyWorker:
         self._fault = fault
 
 
-def privacy_worker(ports: Ports, clock: Clock, metrics: PrivacyMetrics) -> PrivacyWorker:
-    """Gives the worker of a system that is open."""
-    places = Places(
-        ports.privacy, ports.erasures, ports.events, ports.archive, ports.shopper_data, ports.appends_late_s
-    )
+def privacy_worker(
+    ports: Ports, clock: Clock, metrics: PrivacyMetrics, warehouse: ShopperData | None = None
+) -> PrivacyWorker:
+    """Gives the worker of a system that is open.
+
+    Args:
+        ports: of the system.
+        clock: see `PrivacyWorker`.
+        metrics: see `PrivacyWorker`.
+        warehouse: its part in erasures; None = they do not visit one.
+    """
+    data = in_order(ports.shopper_data, warehouse)
+    places = Places(ports.privacy, ports.erasures, ports.events, ports.archive, data, ports.appends_late_s)
     privacy_key = ports.identity.privacy_key
     eraser = Eraser(places, privacy_key, clock)
     return PrivacyWorker(ports.privacy, ports.words, ports.events, privacy_key, clock, metrics, eraser)

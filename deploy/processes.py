@@ -25,6 +25,7 @@ from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
 from deploy.privacy_worker import privacy_worker
 from deploy.vault_keeping import VaultKeeper
+from deploy.warehouse_place import UNVISITED, warehouse_data
 from gateway.app import Gateway
 from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
@@ -168,7 +169,10 @@ async def serve_privacy_worker(settings: Settings) -> int:
         PortError: a server can't be worked with.
     """
     async with _open(settings, settings.metrics_port, "privacy", None) as opened:
-        worker = privacy_worker(opened.ports, opened.clock, opened.metrics)
+        warehouse = warehouse_data(None, settings)
+        if warehouse is None:
+            log.warning(UNVISITED)
+        worker = privacy_worker(opened.ports, opened.clock, opened.metrics, warehouse)
 
         async def started() -> None:
             log.info("working on privacy requests", metrics_url=opened.metrics_url, pid=os.getpid())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from adapters.settings import Settings
 from adapters.wiring import Ports
+from batch.shopper_data import WarehouseData
+from batch.shopper_table import LibraryMissing
 from deploy.explain import known_of
 from deploy.shopper_history import History, Report, read_history
 from domain.errors import Refused
@@ -18,11 +21,9 @@ from domain.timestamps import rfc3339
 from domain.tree import to_json
 
 Json = dict[str, Any]
-ELSEWHERE: Final = (
-    "the history that the night learns from, in the warehouse: events, orders and what follows from them, by this hash",
-    "an e-mail address left for a reward, in the vault: nothing leads from a shopper to it",
-)
-"""What the stores of the running system can't tell."""
+ELSEWHERE: Final = ("an e-mail address left for a reward, in the vault: nothing leads from a shopper to it",)
+"""What no store of the system can tell."""
+_PAST: Final = "the history that the night learns from, in the warehouse: events, orders and what follows, by this hash"
 KEPT_DAYS: Final = 1_095
 """Of a snapshot, wherever it is: no retailer may keep one for longer."""
 _FAILED_MAX = 10_000
@@ -30,7 +31,13 @@ _AUDIT_PAGE = 5_000
 
 
 async def export(
-    ports: Ports, retailer: Retailer, key: ShopperKey, settings: Settings, now_ms: int, report: Report
+    ports: Ports,
+    retailer: Retailer,
+    key: ShopperKey,
+    settings: Settings,
+    now_ms: int,
+    report: Report,
+    warehouse: WarehouseData | None,
 ) -> Json:
     """Reads every store.
 
@@ -41,6 +48,7 @@ async def export(
         settings: for how long things are kept.
         now_ms: Unix milliseconds.
         report: told of progress.
+        warehouse: None = nothing says where it is, which the export says.
 
     Raises:
         PortError: a store can't be read now; there is no part of an export.
@@ -50,6 +58,7 @@ async def export(
     history = await _history(ports, key, now_ms, settings.hot_days, report)
     failed = await ports.failed.list(retailer.retailer_id, events_max=_FAILED_MAX)
     digest = shopper_digest(ports.identity.privacy_key(key.retailer_id), key.shopper)
+    elsewhere, past = await _past(warehouse, retailer, key)
     hot_days, failed_days = f"{settings.hot_days} days", f"{settings.failed_days} days"
     return {
         "shopper": key.shopper,
@@ -63,14 +72,30 @@ async def export(
         "events": _part(hot_days, [] if history is None else msgspec.to_builtins(history.records)),
         "decisions": _part(hot_days, [] if history is None else _decisions(history)),
         "failed_events": _part(failed_days, [msgspec.to_builtins(one) for one in failed if one.shopper == key.shopper]),
+        **past,
         "suppressed": _part("until it is taken back", digest in _listed(ports, key)),
         "looked_at": _part("for good", await _audited(ports, key.retailer_id, digest)),
-        "not_in_here": list(ELSEWHERE),
+        "not_in_here": [*elsewhere, *ELSEWHERE],
     }
 
 
 def _part(kept: str, held: object) -> Json:
     return {"kept": kept, "held": held}
+
+
+async def _past(
+    warehouse: WarehouseData | None, retailer: Retailer, key: ShopperKey
+) -> tuple[Sequence[str], Mapping[str, Json]]:
+    """Gives what the warehouse holds, or the sentence that says why it is not in the export."""
+    if warehouse is None:
+        return [f"{_PAST}: HOTBASKET_WAREHOUSE does not say where it is"], {}
+    try:
+        tables = await warehouse.rows(key)
+    except LibraryMissing as error:
+        return [f"{_PAST}: {error}"], {}
+    for row in tables.get("grown_trees", ()):
+        row["tree"] = to_json(row["tree"], key.shopper)
+    return [], {"history": _part(f"{retailer.retention_days:,} days", msgspec.to_builtins(tables))}
 
 
 async def _tree(ports: Ports, key: ShopperKey) -> Json | None:

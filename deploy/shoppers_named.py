@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adapters.wiring import Ports
-from deploy.audited import audited
-from deploy.stores import chosen, hash_of, in_stores
-from domain.ids import ShopperHash
 from domain.personal_data import contains_email
 from domain.repeated_requests import SUBJECTS_MAX
 
@@ -47,21 +41,3 @@ def read_ids(shoppers: list[str] | None, file: typer.FileText | None) -> list[st
         if contains_email(shopper_id):
             raise typer.BadParameter(f"number {number} holds an e-mail address: a shopper id is technical")
     return shopper_ids
-
-
-def named_shoppers(
-    shopper_ids: Sequence[str], retailer: str | None, data: Path | None, action: str
-) -> Sequence[ShopperHash]:
-    """Gives their hashes, and notes in the audit trail that somebody asked for something with them.
-
-    Raises:
-        Refused: the retailer is not there, or its keys can't be opened.
-        PortError: the stores can't be opened.
-    """
-
-    async def work(ports: Ports) -> Sequence[ShopperHash]:
-        one = chosen(ports, retailer)
-        async with audited(ports, one.retailer_id, action):
-            return [hash_of(ports, one, shopper_id) for shopper_id in shopper_ids]
-
-    return in_stores(data, work)

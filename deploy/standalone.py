@@ -27,6 +27,7 @@ from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
 from deploy.privacy_worker import privacy_worker
 from deploy.vault_keeping import VaultKeeper
+from deploy.warehouse_place import warehouse_data
 from gateway.app import Gateway
 from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
@@ -92,7 +93,7 @@ async def serve(options: Options, settings: Settings) -> int:
         front = Front(parts.gateway, HttpServer(parts.gateway, settings), listener)
         worker = Back("worker", parts.worker.run, parts.worker.stop)
         keeper = VaultKeeper(vault.vault, settings, clock)
-        privacy = privacy_worker(ports, clock, metrics)
+        privacy = privacy_worker(ports, clock, metrics, warehouse_data(options.data, settings))
         backs = [
             worker,
             Back("vault keeper", keeper.run, keeper.stop),

@@ -124,11 +124,11 @@ def test_an_erased_shopper_leaves_no_byte(
         after[name]["held"] for name in ("state", "tree", "events", "decisions", "failed_events")
     )
     assert ["privacy.export"] == [entry["action"] for entry in after["looked_at"]["held"]][-1:]
-    stores = {"failed events", "trees", "snapshots", "event log", "experience log"}
+    stores = {"failed events", "trees", "snapshots", "event log", "experience log", "warehouse"}
     receipts = {one["store"]: one for one in told["receipts"]}
     assert stores == set(receipts)
     assert {(0, None)} == {(one["left"], one["waits_for"]) for one in receipts.values()}
-    assert {name for name in stores if receipts[name]["removed"]} == stores - {"failed events"}
+    assert {name for name in stores if receipts[name]["removed"]} == stores - {"failed events", "warehouse"}
     assert all(one["found"] == one["removed"] and one["visits"] >= 2 for one in receipts.values())
     kept = {needle for _, needle in found(running, named[OTHER])}
     assert set(named[OTHER]) - kept == {named[OTHER][1], named[OTHER][2]}

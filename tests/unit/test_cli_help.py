@@ -59,7 +59,6 @@ COMMANDS = {
     "batch nightly",
     "batch uplift",
     "batch dry-run",
-    "batch erase",
     "batch expire",
     "batch evaluate-baskets",
 }

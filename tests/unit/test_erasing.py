@@ -13,14 +13,18 @@ from msgspec.structs import replace
 from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
+from batch.folder_lock import folder_lock
+from batch.shopper_data import WarehouseData
 from deploy.erasing import AGAIN_S, Eraser, Places
+from deploy.warehouse_place import in_order
 from domain.errors import PortError
 from domain.events import ShopperErased
-from domain.ids import Position, ShopperHash, bucket
+from domain.ids import Position, ShopperHash, ShopperKey, bucket
 from domain.ports.event_log import Committed, Place
 from domain.ports.privacy_requests import Request
 from domain.ports.retailers import Retailer
-from domain.ports.shopper_data import Erased, Visit
+from domain.ports.shopper_data import Erased, ShopperData, Visit
+from domain.ports.tree_store import DEFAULT
 from domain.privacy import asked, told
 from domain.records import Record
 from monitoring.metrics import Metrics
@@ -92,7 +96,7 @@ class Store:
 class Standing:
     """An erasure of many shoppers that every gateway goes by."""
 
-    def __init__(self, ports: Ports, clock: StoppedClock, request: Request, stores: Sequence[Store]) -> None:
+    def __init__(self, ports: Ports, clock: StoppedClock, request: Request, stores: Sequence[ShopperData]) -> None:
         self.ports, self.clock, self.request, self.stores = ports, clock, request, stores
         self.log, self.archive = Log(), Archive()
         self.eraser = self.another()
@@ -221,3 +225,33 @@ async def test_who_comes_back_appends_what_is_missing(ports: Ports, clock: Stopp
     assert len(SHOPPERS) == len(ids) == len(set(ids))
     erasure.be_past()
     assert "done" == await erasure.work()
+
+
+async def test_a_tree_that_a_night_pushes_meanwhile_is_gone_when_it_is_done(
+    ports: Ports, clock: StoppedClock, tmp_path: Path
+) -> None:
+    """While a night holds the warehouse no round is clean; what it pushed at its end, the next round finds."""
+    shopper, root = SHOPPERS[7], tmp_path / "warehouse"
+    root.mkdir()
+    warehouse = WarehouseData(str(root), expected=True)
+    trees = [store for store in ports.shopper_data if store.name == "trees"]
+    erasure = await standing(ports, clock)
+    erasure.stores = in_order(trees, warehouse)
+    erasure.eraser = erasure.another()
+    clock.ms += int(LATE_S * 1_000)
+    await erasure.work()
+    erasure.be_past()
+    with folder_lock(root):
+        with pytest.raises(PortError, match="a job works on the warehouse"):
+            await erasure.work()
+        assert "partial" == (await erasure.told())["state"]
+        generation = await ports.releases.begin("one")
+        await ports.releases.put("one", generation, [(shopper, b"a tree"), (DEFAULT, b"everybody's")])
+        await ports.releases.show("one", generation, trees=2)
+    keys = [ShopperKey("one", shopper), ShopperKey("one", ShopperHash(DEFAULT))]
+    assert {b"a tree", b"everybody's"} == {tree.blob for tree in (await ports.trees.load(keys)).values()}
+    clock.ms += int(AGAIN_S * 1_000)
+    assert "stores" == await erasure.work()
+    assert "done" == await erasure.work()
+    assert {b"everybody's"} == {tree.blob for tree in (await ports.trees.load(keys)).values()}
+    assert {"warehouse": 0, "trees": 1} == {one["store"]: one["removed"] for one in (await erasure.told())["receipts"]}

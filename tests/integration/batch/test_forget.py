@@ -11,9 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from batch.forget import BY_DAY, BY_SHOPPER, forget_days, forget_shoppers
-from batch.table_forms import FORMS
+from batch.forget import Forgotten, forget_days
+from batch.shopper_data import WarehouseData
 from batch.warehouse import Warehouse
+from domain.ids import Position, ShopperHash, ShopperKey
+from domain.ports.event_log import Place
+from domain.ports.shopper_data import Erased, Visit
+from tests.unit.batch.warehouse_files import places_of
 
 pytestmark = pytest.mark.slow
 
@@ -62,27 +66,27 @@ def nothing(_step: str, _done: int, _of: int) -> None:
     """Hears of progress."""
 
 
-def test_tables_that_name_shoppers_and_days_are_known() -> None:
-    """A new one with such a column is among them by itself; these are the ones that were thought of."""
-    assert {"events", "decisions", "orders", "searches", "predictions", "grown_trees"} <= set(BY_SHOPPER)
-    assert {"models", "rules", "runs", "uplift", "cooled_days"}.isdisjoint(BY_SHOPPER)
-    assert [] == [name for name in BY_DAY if FORMS[name].partitioned_by != ("retailer_id", "day")]
+async def test_shoppers_are_forgotten(warehouse: Warehouse) -> None:
+    """Without Spark, from what Spark wrote, which it reads and goes on writing; others keep theirs."""
+    root = Path(warehouse.root)
+    assert all(places_of(root, word) for word in (GONE, STAYS, WORD))
+    erased = Erased(ShopperKey("r-1", ShopperHash(GONE)), Place(0, Position(1, 1)), 0)
+    part = WarehouseData(warehouse.root, expected=True)
+    assert Visit(3, 3, 0) == await part.erase([erased])
+    for word in (GONE, WORD):
+        assert [] == [place for place in places_of(root, word) if "retailer_id=r-2" not in place]
+    again = Warehouse(warehouse.root, warehouse.spark)
+    kept = again.table("searches").where("retailer_id = 'r-1'").collect()
+    assert [STAYS, STAYS] == [row["shopper_id"] for row in kept]
+    assert 2 == again.table("predictions").where(f"shopper_id = '{STAYS}'").count()
+    assert ["r-2"] == [row["retailer_id"] for row in again.table("models").select("retailer_id").collect()]
+    again.append("searches", [search(ONE, "later", STAYS, "salt")])
+    assert ({"searches": 2}, 0) == _told(forget_days(again, "r-1", TWO, nothing))
+    assert Visit(0, 0, 0) == await part.erase([erased])
 
 
-def test_shoppers_are_forgotten(warehouse: Warehouse) -> None:
-    """Their rows and words, in every file; the retailer's models too; other shoppers and retailers keep theirs."""
-    before = in_files(warehouse, "r-1")
-    assert all(word in before for word in (GONE, STAYS, WORD))
-    forgotten = forget_shoppers(warehouse, "r-1", [GONE, "0" * 64], nothing)
-    assert ({"searches": 2, "predictions": 1, "models": 1}, 0) == (forgotten.rows, forgotten.left)
-    after = in_files(warehouse, "r-1")
-    assert [False, False, True] == [word in after for word in (GONE, WORD, STAYS)]
-    assert all(word in in_files(warehouse, "r-2") for word in (GONE, STAYS, WORD))
-    kept = {row["shopper_id"] for row in warehouse.table("searches").where("retailer_id = 'r-1'").collect()}
-    assert {STAYS} == kept
-    assert ["r-2"] == [row["retailer_id"] for row in warehouse.table("models").select("retailer_id").collect()]
-    again = forget_shoppers(warehouse, "r-1", [GONE], nothing)
-    assert ({}, 0) == (again.rows, again.left)
+def _told(forgotten: Forgotten) -> tuple[dict[str, int], int]:
+    return forgotten.rows, forgotten.left
 
 
 def test_days_are_forgotten(warehouse: Warehouse) -> None:

@@ -1,0 +1,170 @@
+"""What the warehouse holds of shoppers (`domain.ports.shopper_data`): every row of theirs, in every table and file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from batch.folder_lock import folder_of
+from batch.shopper_table import Part, ShopperTable, faults, opened
+from batch.table_forms import BY_DAY, BY_SHOPPER, MODELS, STAGING
+from batch.visiting import visiting
+from domain.errors import PortError
+from domain.ids import ShopperKey
+from domain.ports.shopper_data import Erased, Visit
+
+_SEARCHED_MAX = 4_096
+_WAITS_FOR = "rows that were written meanwhile"
+
+
+class _Held(NamedTuple):
+    """What a table holds of a retailer's shoppers."""
+
+    table: ShopperTable
+    retailer_id: str
+    shoppers: Sequence[str]
+    parts: Mapping[Part, int]
+
+
+class WarehouseData:
+    """The warehouse's part in erasures, and in what is told to a shopper.
+
+    Every row of an erased shopper goes, whenever it happened: nothing of them is taken until their request is done, and
+    what the night brings meanwhile is of before. Shoppers who come back come behind it.
+
+    A visit holds the warehouse's lock, so no night works beside it: a night would go on with what it has read before.
+    While a night holds the lock the visit fails, the round is not clean, and the next one looks at the trees again.
+    """
+
+    name: Final = "warehouse"
+
+    def __init__(self, root: str, *, expected: bool) -> None:
+        """Takes where it is.
+
+        Args:
+            root: a folder, or an address like `s3a://bucket/warehouse`, as Spark takes it.
+            expected: whether a folder that is absent is a fault, such as a disk that is not mounted; else it is a
+                warehouse to which no night has come yet.
+        """
+        self._root = root.rstrip("/")
+        self._expected = expected
+        self._searched: dict[tuple[str, bytes], int] = {}
+        self._dropped: dict[str, AbstractSet[str]] = {}
+
+    async def erase(self, shoppers: Sequence[Erased]) -> Visit:
+        """Removes their rows, the retailer's models where there were any, and the files behind them.
+
+        The transaction log stays as it is: it names no shopper (`batch.table_forms`), and Spark keeps it short.
+
+        Raises:
+            PortError: a job works on the warehouse, it can't be used now, or its library is not installed.
+        """
+        return await asyncio.to_thread(self._erase, shoppers)
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Gives the start of the retailer's oldest day that lies wholly before a moment, from the tables' logs alone.
+
+        Raises:
+            PortError: the warehouse can't be read now.
+        """
+        return await asyncio.to_thread(self._oldest_ms, retailer_id, before_ms)
+
+    async def rows(self, key: ShopperKey) -> dict[str, list[dict[str, Any]]]:
+        """Gives a shopper's rows by table, where there are any.
+
+        Raises:
+            PortError: the warehouse can't be read now; a night that changes it meanwhile may be why.
+        """
+        return await asyncio.to_thread(self._rows, key)
+
+    def _erase(self, shoppers: Sequence[Erased]) -> Visit:
+        if not self._is_there():
+            return Visit(0, 0, 0)
+        by_retailer: dict[str, list[str]] = defaultdict(list)
+        for one in shoppers:
+            by_retailer[one.key.retailer_id].append(one.key.shopper)
+        with visiting(self._root):
+            tables, models = self._tables(BY_SHOPPER), self._tables([MODELS])
+            held = self._search(tables, by_retailer)
+            # First of all: a visit that dies behind it finds the rows again, and with them the models.
+            for retailer_id in {one.retailer_id for one in held}:
+                for table in models:
+                    table.remove_all_of(retailer_id)
+            removed = sum(one.table.remove(one.shoppers, list(one.parts)) for one in held)
+            self._drop_staging()
+            # Also where there was nothing: a visit or a job that was killed may have left the files.
+            for table in (*tables, *models):
+                self._dropped[table.name] = table.drop_old_files(self._dropped.get(table.name, frozenset()))
+            left = _rows_in(self._search(tables, by_retailer)) if held else 0
+        return Visit(_rows_in(held), removed, left, _WAITS_FOR if left else "")
+
+    def _search(self, tables: Sequence[ShopperTable], by_retailer: Mapping[str, Sequence[str]]) -> list[_Held]:
+        """Looks into the tables that have changed since the same shoppers were not in them."""
+        held: list[_Held] = []
+        for retailer_id, shoppers in by_retailer.items():
+            digest = hashlib.sha256("\n".join((retailer_id, *sorted(shoppers))).encode()).digest()
+            for table in tables:
+                version = table.version
+                if self._searched.get((table.name, digest)) == version:
+                    continue
+                parts = table.count(retailer_id, shoppers)
+                if parts:
+                    held.append(_Held(table, retailer_id, shoppers, parts))
+                else:
+                    self._searched[table.name, digest] = version
+        while len(self._searched) > _SEARCHED_MAX:
+            del self._searched[next(iter(self._searched))]
+        return held
+
+    def _oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        if not self._is_there():
+            return None
+        last = datetime.fromtimestamp(before_ms / 1_000, UTC).date() - timedelta(days=1)
+        days = [day for table in self._tables(BY_DAY) for day in table.days(retailer_id) if day <= last]
+        return int(datetime.combine(min(days), time(), UTC).timestamp() * 1_000) if days else None
+
+    def _rows(self, key: ShopperKey) -> dict[str, list[dict[str, Any]]]:
+        if not self._is_there():
+            return {}
+        rows = {table.name: table.rows(key.retailer_id, key.shopper) for table in self._tables(BY_SHOPPER)}
+        return {name: some for name, some in rows.items() if some}
+
+    def _tables(self, names: Sequence[str]) -> list[ShopperTable]:
+        return [table for name in names if (table := opened(self._root, name)) is not None]
+
+    def _is_there(self) -> bool:
+        folder = folder_of(self._root)
+        if folder is None or folder.is_dir():
+            return True
+        if self._expected:
+            raise PortError(
+                f"the warehouse {folder} is not there: mount it; if it is new, make the folder", retriable=True
+            )
+        return False
+
+    def _drop_staging(self) -> None:
+        """Removes what a cooling that was killed has left: one that works would hold the lock."""
+        folder = folder_of(self._root)
+        if folder is None:
+            from deltalake._internal import DeltaFileSystemHandler  # noqa: PLC0415 - the part that needs no pyarrow
+
+            with faults(f"the warehouse {self._root}"):
+                DeltaFileSystemHandler(self._root).delete_dir(STAGING)
+            return
+        try:
+            shutil.rmtree(Path(folder) / STAGING)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise PortError(f"{error.filename} can't be removed: {error.strerror}", retriable=True) from None
+
+
+def _rows_in(held: Sequence[_Held]) -> int:
+    return sum(sum(one.parts.values()) for one in held)

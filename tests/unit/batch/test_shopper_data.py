@@ -1,0 +1,236 @@
+"""The warehouse's part in an erasure, on tables in a folder: what goes, what stays, and what no file says any more."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from batch import shopper_table, visiting
+from batch.folder_lock import VISIT, folder_lock
+from batch.shopper_data import WarehouseData
+from batch.table_forms import BY_DAY, BY_SHOPPER, FORMS, STAGING
+from batch.visiting import visit_lease
+from domain.errors import PortError, Refused
+from domain.ids import Position, ShopperHash, ShopperKey
+from domain.ports.event_log import Place
+from domain.ports.shopper_data import Erased, Visit
+from tests.unit.batch import warehouse_files
+from tests.unit.batch.warehouse_files import ONE, TWO, fill, models, places_of, write
+
+GONE = hashlib.sha256(b"gone").hexdigest()
+STAYS = hashlib.sha256(b"stays").hexdigest()
+WORD, OTHER_WORD = "quillonaut tea", "plain tea"
+ROWS = 6
+"""That `fill` writes of one shopper."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two shoppers at two retailers, under the same hashes, and models."""
+    root = tmp_path / "warehouse"
+    for retailer_id in ("r-1", "r-2"):
+        fill(root, retailer_id, GONE, f"{WORD} {retailer_id}")
+        fill(root, retailer_id, STAYS, OTHER_WORD)
+        models(root, retailer_id)
+    return root
+
+
+def erased(shopper: str = GONE, retailer_id: str = "r-1") -> Erased:
+    """One who is to be gone."""
+    return Erased(ShopperKey(retailer_id, ShopperHash(shopper)), Place(0, Position(1, 1)), 0)
+
+
+def data(root: Path, *, expected: bool = False) -> WarehouseData:
+    """The part of a privacy worker that has just started."""
+    return WarehouseData(str(root), expected=expected)
+
+
+def day_ms(day: date) -> int:
+    """When a day begins."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1_000)
+
+
+def retailers(root: Path, name: str) -> list[str]:
+    """Whose partitions a table has."""
+    return sorted({part["retailer_id"] for part in DeltaTable(root / name).partitions()})
+
+
+def versions(root: Path) -> dict[str, int]:
+    """How many commits each table has."""
+    return {path.name: DeltaTable(path).version() for path in root.iterdir() if path.is_dir()}
+
+
+def test_tables_that_name_shoppers_and_days_are_known() -> None:
+    """A new one with such a column is among them by itself; these are the ones that were thought of."""
+    assert {"events", "decisions", "orders", "searches", "predictions", "grown_trees"} <= set(BY_SHOPPER)
+    assert {"models", "rules", "runs", "uplift", "cooled_days"}.isdisjoint(BY_SHOPPER)
+    assert [] == [name for name in BY_DAY if FORMS[name].partitioned_by != ("retailer_id", "day")]
+
+
+async def test_a_shopper_is_gone_from_every_file(root: Path) -> None:
+    """Rows, words, logs and old files; the models that learned from them; nobody else's of the same hash."""
+    assert {"searches", "events", "predictions", "grown_trees"} == {
+        place.partition("/")[0] for place in places_of(root, GONE)
+    }
+    before = places_of(root, f"{WORD} r-2")
+    assert Visit(ROWS, ROWS, 0) == await data(root).erase([erased(), erased("0" * 64)])
+    assert set() == places_of(root, f"{WORD} r-1")
+    assert [] == [place for place in places_of(root, GONE) if "r-2" not in place]
+    assert before == places_of(root, f"{WORD} r-2")
+    assert ["r-2"] == retailers(root, "models")
+    kept = await data(root).rows(ShopperKey("r-1", ShopperHash(STAYS)))
+    assert [2, 2, 1, 1] == [len(kept[name]) for name in ("searches", "events", "predictions", "grown_trees")]
+
+
+async def test_a_visit_may_be_repeated(root: Path) -> None:
+    """It finds nothing, takes no model, and leaves no commit behind: requests are visited again for days."""
+    part = data(root)
+    await part.erase([erased()])
+    models(root, "r-1")
+    before = versions(root)
+    for _ in range(2):
+        assert Visit(0, 0, 0) == await part.erase([erased()])
+    assert before == versions(root)
+    assert Visit(0, 0, 0) == await data(root).erase([erased()])
+    assert ["r-1", "r-2"] == retailers(root, "models")
+
+
+async def test_what_a_night_brings_is_found(root: Path) -> None:
+    """A table that was searched is searched again when it has changed."""
+    part = data(root)
+    await part.erase([erased()])
+    await part.erase([erased()])
+    fill(root, "r-1", GONE, WORD)
+    assert Visit(ROWS, ROWS, 0) == await part.erase([erased()])
+
+
+async def test_strangers_cost_nobody_a_model(root: Path) -> None:
+    """Of whom nothing is held nothing was learned."""
+    before = versions(root)
+    assert Visit(0, 0, 0) == await data(root).erase([erased("0" * 64), erased(GONE, "r-3")])
+    assert before == versions(root)
+
+
+async def test_both_retailers_shoppers_go_at_once(root: Path) -> None:
+    """A visit is about shoppers of any retailers."""
+    assert Visit(2 * ROWS, 2 * ROWS, 0) == await data(root).erase([erased(), erased(retailer_id="r-2")])
+    assert set() == places_of(root, GONE)
+
+
+async def test_days_are_rewritten_a_few_at_a_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little fits into memory at once, all of them are; rows that say no day too."""
+    fill_without_day = {"retailer_id": "r-1", "event_id": "e", "shopper_id": GONE, "query": WORD}
+    write(root, "searches", [fill_without_day])
+    monkeypatch.setattr(shopper_table, "BYTES_AT_ONCE", 1)
+    assert Visit(ROWS + 1, ROWS + 1, 0) == await data(root).erase([erased()])
+    assert [] == [place for place in places_of(root, GONE) if "r-2" not in place]
+
+
+async def test_what_killed_jobs_left_goes_too(root: Path) -> None:
+    """Files that no commit names, and what cooling had staged."""
+    part = data(root)
+    await part.erase([erased()])
+    orphan = next(root / place for place in places_of(root, OTHER_WORD) if f"retailer_id=r-1/day={ONE}" in place)
+    orphan.with_name("part-orphan.snappy.parquet").write_bytes(orphan.read_bytes())
+    (root / STAGING / "events").mkdir(parents=True)
+    (root / STAGING / "events" / "part").write_text(GONE, encoding="utf-8")
+    assert Visit(0, 0, 0) == await part.erase([erased()])
+    assert orphan.exists()
+    assert (False, False) == (orphan.with_name("part-orphan.snappy.parquet").exists(), (root / STAGING).exists())
+
+
+async def test_a_warehouse_that_no_night_has_filled(tmp_path: Path) -> None:
+    """Holds nothing, and is not made; one that the settings name has to be there."""
+    absent = tmp_path / "absent"
+    assert Visit(0, 0, 0) == await data(absent).erase([erased()])
+    assert ({}, None) == (await data(absent).rows(erased().key), await data(absent).oldest_ms("r-1", 10**13))
+    assert not absent.exists()
+    with pytest.raises(PortError, match="is not there: mount it"):
+        await data(absent, expected=True).erase([erased()])
+    absent.mkdir()
+    assert Visit(0, 0, 0) == await data(absent, expected=True).erase([erased()])
+
+
+async def test_while_a_job_works_nothing_is_visited(root: Path) -> None:
+    """The visit fails and may be repeated; when the job is over it comes through."""
+    with folder_lock(root), pytest.raises(PortError, match="a job works on the warehouse") as caught:
+        await data(root).erase([erased()])
+    assert caught.value.retriable
+    assert set() != places_of(root, GONE)
+    assert Visit(ROWS, ROWS, 0) == await data(root).erase([erased()])
+
+
+async def test_a_job_waits_for_a_visit(root: Path) -> None:
+    """A night is not lost because a visit of seconds was in its way, as it would be for another job."""
+
+    def job() -> str:
+        with folder_lock(root):
+            return "done"
+
+    with folder_lock(root, VISIT):
+        waiting = asyncio.create_task(asyncio.to_thread(job))
+        assert (set(), {waiting}) == await asyncio.wait([waiting], timeout=0.5)
+    assert "done" == await waiting
+    with folder_lock(root, VISIT), pytest.raises(Refused, match="in use"), folder_lock(root, wait_s=0.3):
+        pass
+
+
+def test_a_lease_is_held_by_one_and_runs_out(root: Path) -> None:
+    """Where there are no file locks; of a holder that died until its time is over, and then by the next."""
+    address = str(root)
+    with visit_lease(address), pytest.raises(Refused, match="in use by another job"), visit_lease(address):
+        pass
+    with visit_lease(address):
+        pass
+    leave_lease(address, lease_s=-1)
+    with visit_lease(address):
+        pass
+
+
+def leave_lease(address: str, lease_s: float) -> None:
+    """Leaves a lease behind as one who died does."""
+    visiting._take(visiting._table(address), "who died", lease_s)
+
+
+async def test_without_its_library_it_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can promise that nothing is there."""
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    for call in (data(root).erase([erased()]), data(root).rows(erased().key)):
+        with pytest.raises(shopper_table.LibraryMissing, match=r"pip install 'hotbasket\[warehouse\]'"):
+            await call
+
+
+async def test_a_damaged_file_is_a_fault_that_names_nobody(root: Path) -> None:
+    """A visit that could not look says so."""
+    for path in (root / "searches").rglob("*.parquet"):
+        path.write_bytes(b"no parquet at all")
+    with pytest.raises(PortError, match="table searches") as caught:
+        await data(root).erase([erased()])
+    assert GONE not in str(caught.value)
+
+
+async def test_the_oldest_day_is_told_from_partitions(root: Path) -> None:
+    """The start of the first that lies wholly before a moment, of this retailer."""
+    part = data(root)
+    after_one = day_ms(TWO)
+    asked = [after_one - 1, after_one, day_ms(date(2024, 2, 1))]
+    assert [None, day_ms(ONE), day_ms(ONE)] == [await part.oldest_ms("r-1", before_ms) for before_ms in asked]
+    assert None is await part.oldest_ms("r-3", day_ms(date(2024, 2, 1)))
+
+
+async def test_rows_are_told_as_they_are(root: Path) -> None:
+    """Of one shopper of one retailer, by table, with everything that is in them."""
+    rows: dict[str, list[dict[str, Any]]] = await data(root).rows(erased().key)
+    assert {"searches", "events", "predictions", "grown_trees"} == set(rows)
+    assert [(ONE, f"{WORD} r-1"), (TWO, f"{WORD} r-1")] == [(row["day"], row["query"]) for row in rows["searches"]]
+    assert f"{WORD} r-1" == rows["events"][0]["lines"][0]["product_id"]
+    assert warehouse_files.AT == rows["events"][0]["occurred_at"]
+    assert os.fsencode(GONE) == rows["grown_trees"][0]["tree"]
