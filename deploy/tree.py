@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +11,10 @@ import typer
 
 from adapters.wiring import Ports
 from deploy.audited import audited, target_of
-from deploy.options import Json, RetailerName, Where, document, say
+from deploy.options import Json, RetailerName, Where, document, say, tell
 from deploy.stores import chosen, hash_of, in_stores
 from domain.errors import Refused
-from domain.ids import ShopperKey
+from domain.ids import ShopperKey, shopper_digest
 from domain.personal_data import contains_email
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
@@ -33,23 +34,43 @@ def _group() -> None:
 def push(file: TreeFile, data: Where = None, retailer: RetailerName = None, as_json: Json = False) -> None:
     """Push trees: all of them, or none if one has a fault; each fault is named with its path.
 
-    They are in force for each shopper's next event. The tree of shopper "default" serves all who have none.
+    They are in force for each shopper's next event. The tree of shopper "default" serves all who have none. Trees of
+    suppressed shoppers are left out: nothing of them is taken, and one who is being erased must not come back.
 
     Example: hotbasket tree push --retailer "Fresh & Co" trees.jsonl
     """
     trees = _read(file)
 
-    async def work(ports: Ports) -> int:
+    async def work(ports: Ports) -> tuple[int, int]:
         one = chosen(ports, retailer)
         async with audited(ports, one.retailer_id, "tree.push"):
             keyed = [(shopper if shopper == DEFAULT else hash_of(ports, one, shopper), blob) for shopper, blob in trees]
-            return await ports.trees.push(one.retailer_id, keyed)
+            taken = _of_the_others(ports, one, keyed)
+            if not taken:
+                raise Refused("every tree is of a suppressed shopper: there is nothing to push")
+            return await ports.trees.push(one.retailer_id, taken), len(taken)
 
-    generation = in_stores(data, work)
+    generation, count = in_stores(data, work)
+    left_out = len(trees) - count
+    if left_out:
+        tell(f"{left_out} {'shopper is' if left_out == 1 else 'shoppers are'} suppressed: left out")
     if as_json:
-        document({"generation": generation, "trees": len(trees)})
+        document({"generation": generation, "trees": count, "suppressed": left_out})
     else:
-        say(f"{len(trees)} {'tree' if len(trees) == 1 else 'trees'} in force as generation {generation}")
+        say(f"{count} {'tree' if count == 1 else 'trees'} in force as generation {generation}")
+
+
+def _of_the_others(ports: Ports, one: Retailer, trees: Sequence[tuple[str, bytes]]) -> Sequence[tuple[str, bytes]]:
+    """The trees but those of shoppers of whom nothing is taken.
+
+    Raises:
+        PortError: the list can't be read now.
+    """
+    digests = ports.privacy.suppressed().digests.get(one.retailer_id)
+    if not digests:
+        return trees
+    privacy_key = ports.identity.privacy_key(one.retailer_id)
+    return [tree for tree in trees if tree[0] == DEFAULT or shopper_digest(privacy_key, tree[0]) not in digests]
 
 
 @commands.command()

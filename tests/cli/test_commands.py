@@ -185,7 +185,7 @@ def test_a_directory_without_data_is_refused(tmp_path: Path) -> None:
 def test_the_retailer_must_be_named_only_where_there_are_several(data: Path, keys: dict[str, str]) -> None:
     """One retailer is meant anyway; of two, the message names both."""
     tree = written(data.parent / "tree.json", SAUCE)
-    assert {"generation": 1, "trees": 1} == hotbasket_json("tree", "push", "--data", data, tree)
+    assert {"generation": 1, "trees": 1, "suppressed": 0} == hotbasket_json("tree", "push", "--data", data, tree)
     hotbasket_json("retailer", "add", "other", "--data", data)
     assert "--retailer: other, shop" in hotbasket("tree", "push", "--data", data, tree).stderr
     assert 0 == hotbasket("tree", "push", "--data", data, "--retailer", keys["retailer_id"], tree).returncode
@@ -231,7 +231,7 @@ def test_a_shopper_can_have_a_tree_of_its_own(data: Path, keys: dict[str, str]) 
     trees = written(data.parent / "trees.jsonl", SAUCE, own)
     checked = hotbasket_json("tree", "validate", trees)
     assert 2 == checked["trees"]
-    assert {"generation": 1, "trees": 2} == hotbasket_json("tree", "push", "--data", data, trees)
+    assert {"generation": 1, "trees": 2, "suppressed": 0} == hotbasket_json("tree", "push", "--data", data, trees)
     assert ["loyalty-no-2", "default"] == [
         hotbasket_json("tree", "show", shopper, "--data", data)["shopper"] for shopper in ("loyalty-no-2", "c-3")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,31 @@ def test_a_shopper_objects_and_changes_their_mind(running: Running, secret: str,
     actions = [entry["action"] for entry in hotbasket_json("audit", "--data", running.data)]
     assert ["privacy.suppress", "privacy.unsuppress"] == actions[-2:]
     assert 0 == running.metric("hotbasket_privacy_requests_overdue")
+
+
+def test_trees_of_suppressed_shoppers_are_left_out(running: Running, secret: str, tmp_path: Path) -> None:
+    """They are counted, and never named; where there is no other, nothing is pushed."""
+    assert secret
+    opened = hotbasket_json("privacy", "suppress", "c-no-tree", "c-nor-this", "--data", running.data)
+    wait_until_done(running, opened["request_id"])
+    trees = tmp_path / "trees.jsonl"
+    own = json.dumps(SAUCE).replace("often bought with pasta", "a tree of their own")
+    lines = [json.dumps(SAUCE)]
+    lines += [json.dumps({**json.loads(own), "shopper": one}) for one in ("c-no-tree", "c-has-one", "c-nor-this")]
+    trees.write_text("\n".join(lines), encoding="utf-8")
+    pushed = hotbasket("tree", "push", trees, "--data", running.data, "--json")
+    assert (0, "2 shoppers are suppressed: left out\n") == (pushed.returncode, pushed.stderr)
+    document = json.loads(pushed.stdout)
+    assert (2, 2) == (document["trees"], document["suppressed"])
+    shown_of = [
+        hotbasket_json("tree", "show", one, "--data", running.data)["shopper"] for one in ("c-has-one", "c-no-tree")
+    ]
+    assert ["c-has-one", "default"] == shown_of
+    trees.write_text(lines[1], encoding="utf-8")
+    refused = hotbasket("tree", "push", trees, "--data", running.data)
+    assert 1 == refused.returncode
+    assert "every tree is of a suppressed shopper" in refused.stderr
+    assert "c-no-tree" not in refused.stderr
 
 
 def test_what_can_not_be_asked(running: Running, secret: str, tmp_path: Path) -> None:
