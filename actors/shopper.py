@@ -21,7 +21,7 @@ from domain.events import (
     ShopperSuppressed,
     ShopperUnsuppressed,
 )
-from domain.fold import apply
+from domain.fold import apply, passed_over
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
 from domain.records import SCHEMA_VERSION, Failed, encode
@@ -119,8 +119,8 @@ class Resident:
         if state is None:
             reason, _, detail = self._fault.partition(": ")
             return Answer(record=failed(item, token, reason, detail, "$.snapshot"))
-        needs_tree = not (item.adopting or state.is_suppressed or isinstance(item.record.event, _NEED_NO_TREE))
-        if self._tree_fault and needs_tree:
+        needs_tree = not (item.adopting or isinstance(item.record.event, _NEED_NO_TREE))
+        if self._tree_fault and needs_tree and not passed_over(state, item.record):
             return Answer(record=failed(item, token, "tree_unreadable", self._tree_fault, "$.tree"))
         try:
             applied = apply(state, item.record, item.position)

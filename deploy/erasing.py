@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from adapters.sealed_shoppers import Sealer
 from domain.errors import PortError
-from domain.ids import Position, ShopperHash, ShopperKey
+from domain.ids import BEGINNING, Position, ShopperHash, ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.erasures import Erasures, Tombstone
 from domain.ports.event_log import EventLog, Place
@@ -106,10 +106,14 @@ class Eraser:
         for partition, (position, at_ms) in last.items():
             if watermarks.get(partition, 0) <= at_ms:
                 return False
-            committed = await self._places.events.committed(partition)
-            if committed is None or committed.through < position:
+            if await self._through(partition) < position:
                 return False
         return True
+
+    async def _through(self, partition: int) -> Position:
+        """Gives how far the snapshots of a partition are."""
+        committed = await self._places.events.committed(partition)
+        return BEGINNING if committed is None else committed.through
 
     async def _visit(self, request: Request) -> None:
         """Visits every store; the request is done when none of them finds anything any more."""
@@ -117,9 +121,19 @@ class Eraser:
         if self._clock.monotonic_s() < at_s:
             return
         hashes = {digest: shopper async for some in self._shoppers(request) for digest, shopper in some}
+        tombstones = await self._places.erasures.tombstones(request.request_id)
+        through = {
+            number: await self._through(number) for number in sorted({one.place.partition for one in tombstones})
+        }
         erased = [
-            Erased(ShopperKey(request.retailer_id, hashes[digest]), place, at_ms, past_ms=request.stage_at_ms)
-            for digest, place, at_ms in await self._places.erasures.tombstones(request.request_id)
+            Erased(
+                key=ShopperKey(request.retailer_id, hashes[digest]),
+                place=place,
+                at_ms=at_ms,
+                past_ms=request.stage_at_ms,
+                through=through[place.partition],
+            )
+            for digest, place, at_ms in tombstones
         ]
         visits, fault = await self._visits(request, erased)
         if fault is None and not any(visit.found or visit.left for visit in visits):

@@ -99,9 +99,8 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
     inside = _INSIDE.get(type(event))
     if inside is not None:
         return inside(state, record, event, position)
-    if state.is_suppressed:
-        # A gateway that had not heard of it yet took this one.
-        return Applied(structs.replace(state, position=position), repeat=True, faults=("suppressed",))
+    if fault := passed_over(state, record):
+        return Applied(structs.replace(state, position=position), repeat=True, faults=(fault,))
     clock_ms = max(state.clock_ms, record.event_time_ms)
     session, is_new = _session_after(state.session, clock_ms, record)
     change = _changed(state, record, position)
@@ -137,6 +136,17 @@ def apply(state: Shopper, record: Record, position: Position) -> Applied:
         redeems=redeems,
         faults=change.faults,
     )
+
+
+def passed_over(state: Shopper, record: Record) -> str:
+    """Gives why an event from outside changes nothing, whatever it says; empty where it counts.
+
+    A gateway that had not heard of a suppression yet took it, or it was received before the shopper was erased and
+    comes behind that: a failed event whose replay was under way.
+    """
+    if state.is_suppressed:
+        return "suppressed"
+    return "erased" if record.received_at_ms <= state.erased_at_ms else ""
 
 
 def _armed_again(timer: Timer, record: Record) -> Timer:
@@ -330,6 +340,7 @@ def _apply_erasure(state: Shopper, record: Record, event: ShopperErased, positio
         position=position,
         seen=_seen_after(state, record),
         is_suppressed=state.is_suppressed and event.stays_suppressed,
+        erased_at_ms=max(state.erased_at_ms, record.received_at_ms),
     )
     return Applied(after, settlements=released_all(state.reservations), stays=True, forgotten=state.slots)
 

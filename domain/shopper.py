@@ -130,6 +130,7 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         exposures: to campaigns, the most recent last.
         is_withdrawn: consent was taken back: nothing is decided until an event says that it was given again.
         is_suppressed: a request said so: until another takes it back, events from outside change nothing.
+        erased_at_ms: when everything was forgotten last; what was received until then changes nothing any more.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -155,6 +156,7 @@ class Shopper(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     losers: bytes = b""
     is_withdrawn: bool = False
     is_suppressed: bool = False
+    erased_at_ms: int = 0
 
     @property
     def due_at_ms(self) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -52,7 +52,7 @@ class _TopicData(ABC):
 
 
 class KafkaEventData(_TopicData):
-    """A shopper's events stand before the shopper's end, and are gone with it."""
+    """A shopper's events stand before the shopper's end; a replay that was under way stands a little behind it."""
 
     name = "event log"
 
@@ -61,8 +61,8 @@ class KafkaEventData(_TopicData):
         super().__init__(settings, topics_of(settings).events)
 
     async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int:
-        begins = await consumer.beginning_offsets(list({self._at(one) for one in shoppers}))
-        return sum(begins[self._at(one)] <= one.place.position.offset for one in shoppers)
+        begins, full = await _full(consumer, {self._at(one): one.past_ms for one in shoppers})
+        return sum(self._at(one) in full or begins[self._at(one)] <= one.place.position.offset for one in shoppers)
 
 
 class KafkaExperienceData(_TopicData):
@@ -81,8 +81,15 @@ class KafkaExperienceData(_TopicData):
         times: dict[TopicPartition, int] = {}
         for one in shoppers:
             times[self._at(one)] = max(times.get(self._at(one), 0), one.at_ms + _DECIDED_WITHIN_MS, one.past_ms)
-        later = await consumer.offsets_for_times(times)
-        ends = await consumer.end_offsets(list(times))
-        begins = await consumer.beginning_offsets(list(times))
-        full = {at for at in times if begins[at] < (ends[at] if later[at] is None else later[at].offset)}
+        _, full = await _full(consumer, times)
         return sum(self._at(one) in full for one in shoppers)
+
+
+async def _full(
+    consumer: AIOKafkaConsumer, times: Mapping[TopicPartition, int]
+) -> tuple[Mapping[TopicPartition, int], set[TopicPartition]]:
+    """Gives where partitions begin, and those that hold something which the brokers took before a time."""
+    later = await consumer.offsets_for_times(dict(times))
+    ends = await consumer.end_offsets(list(times))
+    begins = await consumer.beginning_offsets(list(times))
+    return begins, {at for at in times if begins[at] < (ends[at] if later[at] is None else later[at].offset)}

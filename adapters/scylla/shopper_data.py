@@ -135,9 +135,9 @@ class ScyllaSnapshotData:
         """Removes both also where nothing is found: a worker that was paused brings nothing back."""
         timers: dict[Row, dict[str, int]] = {}
         for one in shoppers:
-            newest = delete_timestamp(one.place.position)
+            newest = delete_timestamp(one.state_until)
             timers.setdefault((one.place.partition, one.key.retailer_id), {})[one.key.shopper] = newest
-        snapshots = _by_slot((one.key, delete_timestamp(one.place.position)) for one in shoppers)
+        snapshots = _by_slot((one.key, delete_timestamp(one.state_until)) for one in shoppers)
         return await _erase(self._session, [(_TIMERS, timers), (_SNAPSHOTS, snapshots)])
 
 
@@ -156,11 +156,11 @@ class ScyllaEventData:
         dates: dict[int, Date] = {}
         limits: dict[Row, dict[str, int]] = {}
         for one in shoppers:
-            last = one.at_ms // _DAY_MS
+            last = one.until_ms // _DAY_MS
             for number in range(last - self._days, last + 1):
                 day = dates.setdefault(number, Date(number))
                 place = (one.key.retailer_id, day, one.place.partition)
-                limits.setdefault(place, {})[one.key.shopper] = one.at_ms * 1_000
+                limits.setdefault(place, {})[one.key.shopper] = one.until_ms * 1_000
         return await _erase(self._session, [(_EVENTS, limits), (_DECIDED, limits)])
 
 
@@ -213,7 +213,7 @@ def _by_slot(newest: Iterable[tuple[ShopperKey, int]]) -> _Limits:
 
 
 def _is_of(event: FailedEvent, erased: Erased | None) -> bool:
-    return erased is not None and (event.position <= erased.place.position or event.failed_at_ms <= erased.at_ms)
+    return erased is not None and (event.position <= erased.place.position or event.failed_at_ms <= erased.until_ms)
 
 
 def _visit(found: int, left: int) -> Visit:

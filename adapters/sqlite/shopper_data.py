@@ -42,7 +42,7 @@ class SqliteShopperSnapshots:
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Deletes by key, a few hundred at once."""
-        rows = [(*one.key, *one.place.position) for one in shoppers]
+        rows = [(*one.key, *one.state_until) for one in shoppers]
         found = await self._count(rows)
         removed = 0
         for some in _parts(rows if found else ()):
@@ -158,7 +158,7 @@ def _look_at_failed(
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         one = erased.get(ShopperKey(event.retailer_id, event.shopper))
-        if one is not None and event.position <= one.place.position:
+        if one is not None and (event.position <= one.place.position or event.failed_at_ms <= one.until_ms):
             found.append((failed_id,))
     return found, rows[-1][0] if rows else None
 

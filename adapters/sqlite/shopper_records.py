@@ -24,8 +24,7 @@ from domain.ports.shopper_data import Erased, Visit
 from domain.records import Decided, Failed, Progress, Record, decode_experience_record, decode_record
 
 T = TypeVar("T")
-Positions = Mapping[ShopperKey, Position]
-"""Of each shopper: how far what is found is to go."""
+Shoppers = Mapping[ShopperKey, Erased]
 Blank = Callable[[int, bytes], tuple[T, bytes] | None]
 """Takes a record's offset and bytes, and gives what takes its place; None where it stays."""
 
@@ -54,6 +53,7 @@ class _WhoseRecord(Struct, frozen=True, gc=False):
     """Whose a record of the event log is: a third of the work of reading it whole."""
 
     retailer_id: str
+    received_at_ms: int
     event: _WhoseEvent
 
 
@@ -62,7 +62,10 @@ _whose_record = msgspec.msgpack.Decoder(_WhoseRecord)
 
 
 class SqliteShopperEvents:
-    """The event log's part in erasures: every event of the shoppers, inside ones too, up to their `ShopperErased`."""
+    """The event log's part in erasures: every event of the shoppers, inside ones too, up to their `ShopperErased`.
+
+    One that was received before and stands behind it goes as well: a replay that was under way.
+    """
 
     name: Final = "event log"
 
@@ -73,10 +76,7 @@ class SqliteShopperEvents:
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Puts blank events in the place of theirs."""
-        positions = _positions(shoppers)
-        last = max(positions.values())
-        end = last.offset if last.epoch == EPOCH else None
-        search = partial(_search, self._reader, "events", partial(_blank_event, positions), end)
+        search = partial(_search, self._reader, "events", partial(_blank_event, _by_key(shoppers)))
         return await _erase(self._reader, search, self._log.replace)
 
 
@@ -92,8 +92,7 @@ class SqliteShopperExperiences:
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Puts blank records in the place of what was decided about them, and of their failures."""
-        blank = partial(_blank_experience, _positions(shoppers))
-        search = partial(_search, self._reader, "experiences", blank, None)
+        search = partial(_search, self._reader, "experiences", partial(_blank_experience, _by_key(shoppers)))
         return await _erase(self._reader, search, self._log.replace)
 
 
@@ -116,12 +115,12 @@ async def _erase(
 
 
 async def _search(
-    reader: Database, table: Literal["events", "experiences"], blank: Blank[T], end: int | None
+    reader: Database, table: Literal["events", "experiences"], blank: Blank[T]
 ) -> AsyncIterator[Sequence[Replacement[T]]]:
-    """Looks through a table from its beginning, up to an offset or its end; gives rows with what is to go in."""
+    """Looks through a table from its beginning to its end; gives rows with what is to go in."""
     rows = LogRows(table)
     first: int | None = 0
-    while first is not None and (end is None or first <= end):
+    while first is not None:
         found, first = await reader.read(partial(_look, rows, first, blank))
         if found:
             yield found
@@ -145,32 +144,39 @@ def _look(
     return found, rows[-1].first + rows[-1].records if rows else None
 
 
-def _blank_event(positions: Positions, offset: int, payload: bytes) -> tuple[Record, bytes] | None:
+def _blank_event(shoppers: Shoppers, offset: int, payload: bytes) -> tuple[Record, bytes] | None:
     try:
         whose = _whose_record.decode(payload)
     except _UNREADABLE:
         return None
-    until = positions.get(ShopperKey(whose.retailer_id, whose.event.shopper_id))
-    if until is None or Position(EPOCH, offset) > until:
+    one = shoppers.get(ShopperKey(whose.retailer_id, whose.event.shopper_id))
+    if one is None or _stays(one, Position(EPOCH, offset), whose.received_at_ms):
         return None
     record = decode_record(payload)
     return blank_event(record, len(payload)) if isinstance(record, Record) else None
 
 
-def _blank_experience(positions: Positions, _offset: int, payload: bytes) -> tuple[Progress, bytes] | None:
+def _blank_experience(shoppers: Shoppers, _offset: int, payload: bytes) -> tuple[Progress, bytes] | None:
     try:
         whose = _whose.decode(payload)
-        until = positions.get(ShopperKey(whose.retailer_id, whose.shopper))
-        record = decode_experience_record(payload) if until is not None else None
+        one = shoppers.get(ShopperKey(whose.retailer_id, whose.shopper))
+        record = decode_experience_record(payload) if one is not None else None
     except _UNREADABLE:
         return None
-    if until is None or not isinstance(record, Decided | Failed) or record.position > until:
+    if one is None or not isinstance(record, Decided | Failed):
+        return None
+    received_at_ms = record.received_at_ms if isinstance(record, Decided) else record.failed_at_ms
+    if _stays(one, record.position, received_at_ms):
         return None
     return blank_experience(len(payload))
 
 
-def _positions(shoppers: Sequence[Erased]) -> Positions:
-    return {one.key: one.place.position for one in shoppers}
+def _stays(one: Erased, position: Position, received_at_ms: int) -> bool:
+    return position > one.place.position and received_at_ms > one.until_ms
+
+
+def _by_key(shoppers: Sequence[Erased]) -> Shoppers:
+    return {one.key: one for one in shoppers}
 
 
 def _count(rows: Sequence[Replacement[T]]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from domain.ids import ShopperKey
+from domain.ids import BEGINNING, Position, ShopperKey
 from domain.ports.event_log import Place
 
 
@@ -14,15 +14,27 @@ class Erased(NamedTuple):
 
     Attributes:
         key: who.
-        place: of the shopper's `ShopperErased` in the event log; what is of later events stays.
-        at_ms: when that was received, Unix milliseconds; what is later stays, where a store knows no places.
+        place: of the shopper's `ShopperErased` in the event log.
+        at_ms: when that was received, Unix milliseconds.
         past_ms: when workers were known to be past it, 0 where that is not known.
+        through: how far workers are now: nothing of the shopper is taken yet, so a state up to there is no new one's.
     """
 
     key: ShopperKey
     place: Place
     at_ms: int
     past_ms: int = 0
+    through: Position = BEGINNING
+
+    @property
+    def until_ms(self) -> int:
+        """What was received until then goes, also where it stands behind `place`, as a replay may."""
+        return max(self.at_ms, self.past_ms)
+
+    @property
+    def state_until(self) -> Position:
+        """States up to there go."""
+        return max(self.place.position, self.through)
 
 
 class Visit(NamedTuple):
@@ -45,7 +57,8 @@ class ShopperData(Protocol):
     """One store's part in an erasure.
 
     A visit begins only when every worker's snapshots and the archiver are past all the shoppers' `ShopperErased`, so
-    nothing that is older comes into the store behind it.
+    hardly anything that is older comes into the store behind it, and the next visit takes what does. What is later, and
+    was received later, is of a shopper who came again, and stays.
     """
 
     @property

@@ -63,6 +63,7 @@ class Expected:
     waits: bool = False
     refuses: bool = False
     is_suppressed: bool = False
+    erased_at_ms: int = 0
 
     def fold(self, record: Record, said: Decided | None) -> None:
         """Takes one event, and what the experience log says of it."""
@@ -80,9 +81,11 @@ class Expected:
         if isinstance(event, ShopperSuppressed | ShopperErased | ShopperUnsuppressed):
             self._obey(record, event, said)
             return
-        if self.is_suppressed and not isinstance(event, IdleElapsed):
+        is_late = record.received_at_ms <= self.erased_at_ms
+        if (self.is_suppressed or is_late) and not isinstance(event, IdleElapsed):
             if said is not None:
-                self.promised.faults.append(f"{event.event_id}: decided for who is suppressed")
+                who = "is suppressed" if self.is_suppressed else "was erased since it came"
+                self.promised.faults.append(f"{event.event_id}: decided for who {who}")
             return
         if isinstance(event, IdleElapsed):
             if event.after_event_id != self.last_outside or event.node_id != self.node_id or not self.waits:
@@ -125,7 +128,9 @@ class Expected:
                 faults.append(f"{event.event_id}: left something on the page of who is erased")
             stays = self.is_suppressed and event.stays_suppressed
             fresh = Promised(self.promised.key, self.promised.campaigns, self.promised.grace_ms, faults=faults)
-            vars(self).update(vars(Expected(fresh, seen=self.seen, is_suppressed=stays)))
+            erased_at_ms = max(self.erased_at_ms, record.received_at_ms)
+            now = Expected(fresh, seen=self.seen, is_suppressed=stays, erased_at_ms=erased_at_ms)
+            vars(self).update(vars(now))
             self.seen.append(event.event_id)
             return
         is_on = isinstance(event, ShopperSuppressed)

@@ -43,6 +43,11 @@ def erasures_leave_the_page(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(fold._INSIDE, ShopperErased, lambda *given: erase(*given)._replace(forgotten=()))
 
 
+def what_came_before_an_erasure_is_heard(patch: pytest.MonkeyPatch) -> None:
+    """Who is erased finds in the basket what a replay brings that was under way."""
+    _spoil(patch, ShopperErased, lambda _, after: structs.replace(after, erased_at_ms=0))
+
+
 def the_suppressed_are_heard(patch: pytest.MonkeyPatch) -> None:
     """What a gateway takes that knows no list counts."""
     _spoil(patch, ShopperSuppressed, lambda _, after: structs.replace(after, is_suppressed=False))
@@ -66,5 +71,6 @@ PLANTED: Final[Mapping[Plant, int | None]] = {
     erasures_keep_what_was_promised: 17,
     erasures_leave_the_page: 1,
     the_suppressed_are_heard: 0,
+    what_came_before_an_erasure_is_heard: 7,
 }
 """Every bug, and a seed whose run finds it."""

@@ -112,7 +112,7 @@ def event(name: str, number: int, kind: str = "LinkClicked", retailer_id: str = 
 
 
 def decided(name: str, token: int, offset: int, retailer_id: str = RETAILER) -> Decided:
-    """That an event moved a shopper."""
+    """That an event moved a shopper, some milliseconds after noon: as many as its place."""
     return Decided(
         schema_version=SCHEMA_VERSION,
         token=token,
@@ -120,7 +120,7 @@ def decided(name: str, token: int, offset: int, retailer_id: str = RETAILER) -> 
         trigger_event_id=UUID(int=offset + 1),
         retailer_id=retailer_id,
         shopper=key(name).shopper,
-        received_at_ms=NOON_MS,
+        received_at_ms=NOON_MS + offset,
         generation=1,
         node_id="sauce",
         walked_from="start",
@@ -128,7 +128,7 @@ def decided(name: str, token: int, offset: int, retailer_id: str = RETAILER) -> 
 
 
 def failed(name: str, token: int, offset: int, retailer_id: str = RETAILER) -> Failed:
-    """That an event of a shopper failed."""
+    """That an event of a shopper failed, some milliseconds after noon: as many as its place."""
     return Failed(
         schema_version=SCHEMA_VERSION,
         token=token,
@@ -140,7 +140,7 @@ def failed(name: str, token: int, offset: int, retailer_id: str = RETAILER) -> F
         detail="",
         path="$",
         payload=b"the event of " + name.encode(),
-        failed_at_ms=NOON_MS,
+        failed_at_ms=NOON_MS + offset,
     )
 
 
