@@ -40,6 +40,14 @@ class Pii(StrEnum):
     REFUSE = "refuse"
 
 
+class OnWithdrawal(StrEnum):
+    """What the end of a shopper's consent begins."""
+
+    KEEP = "keep"
+    ERASE_VERIFIED = "erase_verified"
+    ERASE = "erase"
+
+
 Origins = Annotated[
     list[str] | None,
     typer.Option("--origin", help="Web origin whose pages may post and listen, like https://shop.example; repeat it."),
@@ -58,6 +66,16 @@ PiiRule = Annotated[
     Pii | None, typer.Option("--pii", help="What happens to personal data found in searches, links and paths.")
 ]
 
+OnWithdrawalRule = Annotated[
+    OnWithdrawal | None,
+    typer.Option(
+        "--on-withdrawal",
+        help="Whether a shopper whose consent ends is erased too. erase: always. The write key stands in every page, "
+        "so whoever knows a shopper's id can then erase that shopper: take it only with ids that can't be guessed. "
+        "erase_verified: only if your own server says so, with a secret or server key. keep until set.",
+    ),
+]
+
 
 @commands.callback()
 def _group() -> None:
@@ -74,6 +92,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     currency: CurrencyCode = None,
     time_zone: TimeZone = None,
     pii: PiiRule = None,
+    on_withdrawal: OnWithdrawalRule = None,
     as_json: Json = False,
 ) -> None:
     """Add a retailer and print its two keys, which are never shown again.
@@ -86,7 +105,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     if not (name == name.strip() and 1 <= len(name) <= NAME_MAX and name.isprintable()):
         raise Refused(f"a retailer's name has 1 to {NAME_MAX} printable characters without spaces around it")
     made = Retailer(retailer_id=f"r-{secrets.token_hex(8)}", name=name)
-    retailer = _with(made, origins, consent_default, retention_days, currency, time_zone, pii)
+    retailer = _with(made, origins, consent_default, retention_days, currency, time_zone, pii, on_withdrawal)
     keys: dict[Scope, str] = {"write": new_key("write"), "secret": new_key("secret")}
 
     async def work(ports: Ports) -> None:
@@ -129,13 +148,14 @@ def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
     currency: CurrencyCode = None,
     time_zone: TimeZone = None,
     pii: PiiRule = None,
+    on_withdrawal: OnWithdrawalRule = None,
     as_json: Json = False,
 ) -> None:
     """Change a retailer's rules; what is not named stays, and origins that are named replace the old ones.
 
     Example: hotbasket retailer set "Fresh & Co" --consent-default denied --time-zone Europe/Paris
     """
-    given = (origins, consent_default, retention_days, currency, time_zone, pii)
+    given = (origins, consent_default, retention_days, currency, time_zone, pii, on_withdrawal)
     if all(value is None for value in given):
         raise typer.BadParameter("name at least one rule to change")
 
@@ -168,6 +188,7 @@ def _with(
     currency: str | None,
     time_zone: str | None,
     pii: Pii | None,
+    on_withdrawal: OnWithdrawal | None,
 ) -> Retailer:
     """The retailer with the rules that are given, each checked.
 
@@ -178,6 +199,7 @@ def _with(
     changes: dict[str, Any] = {"retention_days": retention_days}
     changes["consent_default"] = consent_default and consent_default.value
     changes["pii"] = pii and pii.value
+    changes["on_withdrawal"] = on_withdrawal and on_withdrawal.value
     if origins is not None:
         changes["origins"] = tuple(dict.fromkeys(_checked_origin(text, faults) for text in origins))
     if currency is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, NamedTuple, NewType
 from uuid import UUID
 
@@ -105,6 +105,18 @@ def draw_retried_id(right_id: str, tries: int) -> UUID:
 def withdrawal_event_id(refused_event_id: UUID) -> UUID:
     """Gives the id of the `ConsentWithdrawn` that stands in the log for an event that refused."""
     return derived_event_id("consent withdrawn", str(refused_event_id))
+
+
+def withdrawals_request_id(retailer_id: str, withdrawn: Iterable[tuple[UUID, str]]) -> UUID:
+    """Gives the id of the erasure that withdrawals of consent begin together.
+
+    Args:
+        retailer_id: whose shoppers.
+        withdrawn: the id of each withdrawal and the digest of its shopper, in any order.
+    """
+    return derived_event_id(
+        "withdrawals", retailer_id, *sorted(f"{event_id} {digest}" for event_id, digest in withdrawn)
+    )
 
 
 def request_event_id(request_id: str, digest: str) -> UUID:

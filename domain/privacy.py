@@ -17,10 +17,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 from uuid import UUID
 
-from domain.events import ShopperErased, ShopperSuppressed, ShopperUnsuppressed
+from domain.events import ConsentWithdrawn, ShopperErased, ShopperSuppressed, ShopperUnsuppressed
 from domain.ids import ShopperHash, erasure_event_id, request_event_id
 from domain.ports.erasures import Receipt
 from domain.ports.privacy_requests import ERASING, Confirmation, Kind, Request
+from domain.ports.retailers import OnWithdrawal
 from domain.ports.shopper_data import Visit
 from domain.records import Record, inside_record
 from domain.timestamps import from_unix_ms, rfc3339
@@ -100,6 +101,22 @@ def receipt_after(before: Receipt | None, store: str, visit: Visit, now_ms: int)
 def unvisited(store: str, now_ms: int) -> Receipt:
     """Gives the receipt of a store that nobody has reached yet."""
     return Receipt(store=store, at_ms=now_ms, found=0, removed=0, left=0, visits=0)
+
+
+def erases(rule: OnWithdrawal, *, verified: bool) -> bool:
+    """Tells whether a withdrawal of consent begins an erasure.
+
+    Args:
+        rule: the retailer's.
+        verified: it came with a key that no page knows.
+    """
+    return rule == "erase" or (rule == "erase_verified" and verified)
+
+
+def withdrawn_in(records: Sequence[Record]) -> Sequence[Record]:
+    """Gives the withdrawals that were some shopper's last word in one request: consent given again takes it back."""
+    last = {record.event.shopper_id: record for record in records}
+    return [record for record in last.values() if isinstance(record.event, ConsentWithdrawn)]
 
 
 def request_target(request_id: str) -> str:

@@ -44,6 +44,7 @@ STATUS: Final = MappingProxyType(
         "too_many_requests_in_flight": 503,
         "log_full": 503,
         "log_unavailable": 503,
+        "erasure_unavailable": 503,
         "store_unavailable": 503,
         "vault_unavailable": 503,
         "control_unavailable": 503,

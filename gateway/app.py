@@ -47,6 +47,7 @@ from gateway.tally import Tally
 from gateway.wait_for import WaitFor
 from gateway.waits import Waits
 from gateway.winners import Winners
+from gateway.withdrawals import Withdrawals
 from gateway.words import Words
 
 _log = logging.getLogger("hotbasket.gateway")
@@ -92,17 +93,17 @@ class Gateway:
         bodies = Bodies(settings, self._deadlines, self._load)
         subscriptions = Subscriptions(keys, settings, stores.clock)
         wait_for = WaitFor(stores, waits, recent, subscriptions, settings, winners)
-        collect = Collect(stores, self._doorkeeper, bodies, self._deadlines, wait_for, Tally(stores.metrics), settings)
+        auditor, tally = Auditor(stores, keys), Tally(stores.metrics)
+        self._withdrawals = Withdrawals(stores, keys, auditor, settings)
+        ends = self._withdrawals
+        collect = Collect(stores, self._doorkeeper, bodies, self._deadlines, wait_for, tally, ends, settings)
         is_current = self._follower.is_current
         deliver = Deliver(stores, self._doorkeeper, subscriptions, self._streams, recent, waits, is_current, settings)
-        auditor = Auditor(stores, keys)
         server_side = ServerSide(stores, self._doorkeeper, bodies, subscriptions, auditor)
         quotes = Quotes(stores, self._doorkeeper, bodies, recent, self._follower.until_current)
         desk = self._campaign_desk(stores, auditor, settings)
         requests = self._privacy_desk(stores, auditor, keys, settings)
-        self._words: Words | None = None
-        if stores.privacy is not None and stores.words is not None:
-            self._words = Words(secrets.token_hex(_GATEWAY_ID_BYTES), stores.privacy, stores.words, stores)
+        self._words = _words(stores)
         self._desks: list[Desk] = [one for one in (desk, requests) if one is not None]
         health = Health(stores.events, self._why_not_ready)
         stores.metrics.gateway_ready.set_function(lambda: float(self._why_not_ready() is None))
@@ -204,6 +205,7 @@ class Gateway:
         """Ends what runs in the background; after `drain`."""
         if self._words is not None:
             await self._words.stop()
+        await self._withdrawals.stop()
         await self._follower.stop()
         self._deadlines.stop()
 
@@ -275,6 +277,12 @@ class Gateway:
 def _readable(handler: Handler) -> Mapping[str, Handler]:
     """Gives the methods of what is only read; the server leaves the body out of an answer to HEAD."""
     return {"GET": handler, "HEAD": handler}
+
+
+def _words(stores: Stores) -> Words | None:
+    if stores.privacy is None or stores.words is None:
+        return None
+    return Words(secrets.token_hex(_GATEWAY_ID_BYTES), stores.privacy, stores.words, stores)
 
 
 def _is_preflight(headers: RequestHeaders) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from domain.audit import outcome_of
@@ -60,12 +60,17 @@ class Auditor:
             raise _unavailable("the retailer's keys can't be opened now") from None
         return shopper_digest(privacy_key, shopper)
 
+    def noting(self, access: Access, action: str, target: str | None) -> AbstractAsyncContextManager[Noted]:
+        """Does work for whoever holds a key: see `noting_for`."""
+        return self.noting_for(access.door.retailer_id, access.who, action, target)
+
     @asynccontextmanager
-    async def noting(self, access: Access, action: str, target: str | None) -> AsyncIterator[Noted]:
+    async def noting_for(self, retailer_id: str, who: str, action: str, target: str | None) -> AsyncIterator[Noted]:
         """Does work, and leaves an entry of what came of it; the answer is to follow behind the block.
 
         Args:
-            access: of whoever asks.
+            retailer_id: in whose trail.
+            who: asks.
             action: short and stable, like `lookup`.
             target: as `domain.ports.audit_trail` says.
 
@@ -77,18 +82,18 @@ class Auditor:
         try:
             yield noted
         except Exception as error:
-            await self._append(access, action, noted, error)
+            await self._append(retailer_id, who, action, noted, error)
             raise
-        await self._append(access, action, noted, None)
+        await self._append(retailer_id, who, action, noted, None)
 
-    async def _append(self, access: Access, action: str, noted: Noted, error: Exception | None) -> None:
+    async def _append(self, retailer_id: str, who: str, action: str, noted: Noted, error: Exception | None) -> None:
         if self._trail is None:
             raise _unavailable("this gateway keeps no audit trail")
         is_ours = isinstance(error, Refusal) and error.status >= 500
         entry = AuditEntry(
             at_ms=self._clock.now_ms(),
-            retailer_id=access.door.retailer_id,
-            who=access.who,
+            retailer_id=retailer_id,
+            who=who,
             action=action,
             target=noted.target,
             outcome="failed" if is_ours else outcome_of(error),

@@ -29,6 +29,7 @@ from gateway.deadlines import Deadlines
 from gateway.stores import Stores
 from gateway.tally import Tally
 from gateway.wait_for import Experiences, WaitFor
+from gateway.withdrawals import Withdrawals
 
 _STORED_HEAD: Final = b'{"results":[{"event_id":'
 _STORED_TAIL: Final = b',"status":"stored"}]}'
@@ -62,6 +63,7 @@ class Collect:
         deadlines: bounds the wait for the log.
         wait_for: gives the experiences that a request waits for.
         tally: counts.
+        withdrawals: begins the erasures of shoppers whose consent ends, where the retailer wants that.
         settings: the bounds.
     """
 
@@ -73,6 +75,7 @@ class Collect:
         deadlines: Deadlines,
         wait_for: WaitFor,
         tally: Tally,
+        withdrawals: Withdrawals,
         settings: Settings,
     ) -> None:
         self._log = stores.events
@@ -82,6 +85,7 @@ class Collect:
         self._deadlines = deadlines
         self._wait_for = wait_for
         self._tally = tally
+        self._withdrawals = withdrawals
         self._append_timeout_s = settings.append_timeout_s
 
     async def post(self, scope: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
@@ -130,6 +134,7 @@ class Collect:
         records = _records(outcomes)
         self._check_rate(access, len(outcomes), records, started_s)
         places = await self._append(records) if records else ()
+        await self._erase(access, records)
         self._tally.rejected(rejected)
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
@@ -149,6 +154,18 @@ class Collect:
             raise Refusal(
                 "rate_limited", "too many events a second with this key", retry_after_s=max(1, round(wait_s + 0.5))
             )
+
+    async def _erase(self, access: Access, records: Sequence[Record]) -> None:
+        """Begins the erasures that withdrawals among durable records ask for.
+
+        Raises:
+            Refusal: 503. Everything is in the log; whoever sends it again does so under the same ids.
+        """
+        try:
+            await self._withdrawals.erase(access, records)
+        except Refusal:
+            self._tally.retry(records)
+            raise
 
     async def _append(self, records: Sequence[Record]) -> Sequence[Place]:
         """Makes the events durable.

@@ -48,6 +48,12 @@ class GatewayMetrics:
         self.recent_evicted = Counter(
             "hotbasket_recent_evicted", "Experiences that left a gateway's full memory early", registry=registry
         )
+        self.erased_on_withdrawal = Counter(
+            "hotbasket_erased_on_withdrawal",
+            "Shoppers who withdrew consent where that begins an erasure, by whether it has begun",
+            ["outcome"],
+            registry=registry,
+        )
         self.gateway_errors = Counter(
             "hotbasket_gateway_errors", "Errors at the gateway's edge, by what failed", ["what"], registry=registry
         )

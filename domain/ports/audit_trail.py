@@ -17,7 +17,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     Attributes:
         at_ms: when it ended, Unix milliseconds by the clock of whoever wrote it down.
         retailer_id: whose data it was about.
-        who: `key` and the first digits of its digest, or `command line`.
+        who: `key` and the first digits of its digest, `command line`, or `withdrawal`: a consent that ended.
         action: a short stable name, like `lookup` or `campaigns.create`.
         target: of a campaign its id, of a shopper what `domain.ids.shopper_digest` gives, never the id or its hash;
             of a key its scope and name; None where the retailer is all that can be named.

@@ -12,6 +12,10 @@ from domain.permissions import Scope
 from domain.ports.identity_keys import WrappedKeys
 from domain.records import Known
 
+OnWithdrawal = Literal["keep", "erase_verified", "erase"]
+"""What the end of a shopper's consent begins: nothing; an erasure if a key of the retailer's servers came with it; an
+erasure whoever said so."""
+
 
 class Retailer(Struct, frozen=True, kw_only=True):
     """One retailer.
@@ -25,6 +29,7 @@ class Retailer(Struct, frozen=True, kw_only=True):
         currency: ISO 4217, of catalogue prices and of prices without one.
         time_zone: IANA name.
         pii: what happens to personal data found in free text.
+        on_withdrawal: what happens to the data of a shopper whose consent ends.
     """
 
     retailer_id: str
@@ -35,6 +40,7 @@ class Retailer(Struct, frozen=True, kw_only=True):
     currency: str = "EUR"
     time_zone: str = "UTC"
     pii: Literal["redact", "refuse"] = "redact"
+    on_withdrawal: OnWithdrawal = "keep"
 
 
 class Grant(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from monitoring.dashboards.panels import Board, Chart, Limits, Query, Row, Stat
 from monitoring.dashboards.promql import else_zero, grown, largest, of, quantile, rate
 
-UNACKNOWLEDGED = "log_full|log_unavailable|too_many_requests_in_flight|control_unavailable|draining"
+UNACKNOWLEDGED = "log_full|log_unavailable|erasure_unavailable|too_many_requests_in_flight|control_unavailable|draining"
 """Errors with which a gateway in order turns events away; what is wrong with a request is not among them."""
 
 _ACKNOWLEDGED = rate("hotbasket_ack_seconds_count")
@@ -211,12 +211,13 @@ _PRIVACY = Row(
         ),
         Chart(
             title="Privacy requests: overdue, failures",
-            description="Requests past their deadline, each a broken promise, and attempts that failed and are "
-            "repeated.",
+            description="Requests past their deadline, each a broken promise, attempts that failed and are repeated, "
+            "and shoppers whose withdrawal of consent began an erasure, or could not yet, which is bad.",
             unit="none",
             queries=(
                 Query(of("hotbasket_privacy_requests_overdue"), "overdue {{instance}}"),
                 Query(grown("hotbasket_privacy_errors_total"), "failures"),
+                Query(grown("hotbasket_erased_on_withdrawal_total", by="outcome"), "withdrawn, {{outcome}}"),
             ),
         ),
     ),

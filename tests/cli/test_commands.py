@@ -104,7 +104,8 @@ def test_a_retailer_is_added_listed_and_changed(data: Path) -> None:
     assert ["retailer_id", "write_key", "secret_key"] == list(keys)
     assert (True, True) == (keys["write_key"].startswith("wk_"), keys["secret_key"].startswith("sk_"))
     rules = ("--consent-default", "denied", "--retention-days", "30", "--time-zone", "Europe/Paris", "--pii", "refuse")
-    hotbasket_json("retailer", "set", "Fresh & Co", "--data", data, *rules, "--currency", "chf")
+    more = ("--currency", "chf", "--on-withdrawal", "erase_verified")
+    hotbasket_json("retailer", "set", "Fresh & Co", "--data", data, *rules, *more)
     assert [
         {
             "retailer_id": keys["retailer_id"],
@@ -115,6 +116,7 @@ def test_a_retailer_is_added_listed_and_changed(data: Path) -> None:
             "currency": "CHF",
             "time_zone": "Europe/Paris",
             "pii": "refuse",
+            "on_withdrawal": "erase_verified",
         }
     ] == hotbasket_json("retailer", "list", "--data", data)
     kept = b"".join(path.read_bytes() for path in data.iterdir())
@@ -160,6 +162,7 @@ def test_a_refusal_is_one_sentence_a_fault(
         ("retailer", "set", "shop"),
         ("retailer", "set", "shop", "--retention-days", "0"),
         ("retailer", "set", "shop", "--pii", "maybe"),
+        ("retailer", "set", "shop", "--on-withdrawal", "forget"),
         ("run", "--port", "70000"),
         ("replay", "events.jsonl"),
         ("replay", "events.jsonl", "--key", "wk_x", "--rate", "1", "--speed", "1"),

@@ -1,4 +1,4 @@
-"""`hotbasket privacy`: a shopper objects at a running system, and changes their mind; what can't be asked."""
+"""`hotbasket privacy`: a shopper objects at a running system, changes their mind, withdraws; what can't be asked."""
 
 from __future__ import annotations
 
@@ -96,6 +96,38 @@ def test_trees_of_suppressed_shoppers_are_left_out(running: Running, secret: str
     assert 1 == refused.returncode
     assert "every tree is of a suppressed shopper" in refused.stderr
     assert "c-no-tree" not in refused.stderr
+
+
+def test_who_withdraws_consent_is_erased_where_the_retailer_says_so(running: Running, secret: str) -> None:
+    """By the page's key: the request is opened before the answer and comes to its end, and others keep everything."""
+
+    def known(shopper_id: str) -> int:
+        status, _ = running.post("/v1/shoppers/lookup", secret, {"shopper_id": shopper_id})
+        return status
+
+    def wait_until_known(*shopper_ids: str) -> None:
+        deadline_s = time.monotonic() + DONE_WITHIN_S
+        while {200} != {known(one) for one in shopper_ids}:
+            assert time.monotonic() < deadline_s, shopper_ids
+            time.sleep(0.05)
+
+    denied = {**added("pasta", "c-leaves"), "consent": "denied"}
+    said = hotbasket_json("retailer", "rotate-key", "shop", "--scope", "write", "--data", running.data)
+    for shopper_id in ("c-leaves", "c-remains"):
+        assert ("stored", 1) == shown(running, secret, shopper_id)
+    wait_until_known("c-leaves", "c-remains")
+    assert 200 == running.post("/v1/events", said["write_key"], {**added("pasta", "c-remains"), "consent": "denied"})[0]
+    hotbasket_json("retailer", "set", "shop", "--on-withdrawal", "erase", "--data", running.data)
+    status, answer = running.post("/v1/events", said["write_key"], denied)
+    assert (200, ["no_consent"]) == (status, [one["reason"] for one in answer["results"]])
+    entry = next(one for one in hotbasket_json("audit", "--data", running.data) if one["who"] == "withdrawal")
+    assert ("privacy.erase", "done") == (entry["action"], entry["outcome"])
+    told = wait_until_done(running, entry["target"].removeprefix("privacy request "))
+    assert ("erase", 1) == (told["kind"], told["shoppers"])
+    assert [] == [one for one in told["receipts"] if one["left"] or one["waits_for"]]
+    assert (404, 200) == (known("c-leaves"), known("c-remains"))
+    assert 1 == running.metric("hotbasket_erased_on_withdrawal_total")
+    hotbasket_json("retailer", "set", "shop", "--on-withdrawal", "keep", "--data", running.data)
 
 
 def test_what_can_not_be_asked(running: Running, secret: str, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ FRESH = Retailer(
     currency="GBP",
     time_zone="Europe/London",
     pii="refuse",
+    on_withdrawal="erase_verified",
 )
 OTHER = Retailer(retailer_id="r-2", name="Épicerie", origins=("https://epicerie.example",))
 PASTA = CatalogueItem(product_id="p-1", name="Pasta", category_id="pasta", brand="Roma", price_minor=120, cost_minor=70)
