@@ -84,6 +84,27 @@ def test_answers_are_as_promised(aside: Aside, promised: Any, path: str, method:
     holds()
 
 
+async def test_every_route_is_described(standing: Standing) -> None:
+    """The document has the gateway's own routes and no others, so that none is left out of what is tried here."""
+    served = {(path, method) for path, methods in standing.gateway.routes.items() for method in methods}
+    assert served - {(path, "HEAD") for path in standing.gateway.routes} == {
+        (path, method.upper()) for path, methods in TOLD["paths"].items() for method in methods
+    }
+
+
+@pytest.mark.parametrize("kind", ["suppress", "unsuppress", "erase", "erase_and_suppress"])
+def test_a_request_that_is_there_is_told_as_promised(aside: Aside, promised: Any, kind: str) -> None:
+    """Random ids find no privacy request: of each kind one is made, and told in the form of its 200."""
+    path = "/v1/privacy/requests"
+    body = {"kind": kind, "shopper_ids": [f"c-{kind}"]}
+    made = promised[path]["POST"].Case(body=body, media_type="application/json")
+    answer = made.call_and_validate(headers=aside.headers, excluded_checks=BEYOND_SCHEMAS, timeout=DEADLINE_S)
+    assert 202 == answer.status_code
+    asked = promised[f"{path}/{{request_id}}"]["GET"].Case(path_parameters={"request_id": answer.json()["request_id"]})
+    told = asked.call_and_validate(headers=aside.headers, excluded_checks=BEYOND_SCHEMAS, timeout=DEADLINE_S)
+    assert (200, kind) == (told.status_code, told.json()["kind"])
+
+
 def test_the_document_names_every_path_and_error() -> None:
     """Each path of the interface is described, each event type has its schema, and every reference leads somewhere."""
     assert {
