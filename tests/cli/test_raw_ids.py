@@ -23,6 +23,8 @@ RAW = "loyalty-quillonaut-7731"
 UNREADABLE = "planted-quillonaut-88"
 IN_TESTS = b"c-1842"
 WITHIN_S = 30.0
+BODY_BYTES_MAX = 100_000
+"""Of what is sent here; no larger one holds an id."""
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -66,7 +68,8 @@ def bad_rows(keys: Keys) -> Iterator[Sent]:
     }
     paths = (("/v1/events", (*BODIES, *EVENTS, *ACCESS, *ORDER)), ("/v1/shoppers/lookup", SERVER_SIDE))
     for path, rows in paths:
-        for row in rows:
+        # A body that is refused for its size is left unread, which may cut the connection before the answer is seen.
+        for row in (one for one in rows if len(one.content) < BODY_BYTES_MAX):
             headers = {name: real.get(value, value) for name, value in row.all_headers().items()}
             query = "?" + "&".join(f"{name}={quote(value)}" for name, value in row.params.items())
             yield Sent(
