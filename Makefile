@@ -16,7 +16,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 endif
 
-.PHONY: help setup run test services servicesdown integration chaos check fmt simulate bench evaluation lock clean
+.PHONY: help setup run test services servicesdown integration chaos check fmt simulate bench evaluation lock images clean
 
 help: ## List every command with one sentence
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -103,6 +103,18 @@ COMPILE = PYTHONWARNINGS=ignore CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-co
 lock: setup ## Pin every library with its hashes from setup.cfg; UPGRADE=1 takes the newest
 	@$(COMPILE) --output-file requirements.lock setup.cfg
 	@$(COMPILE) --extra batch --extra kafka --extra postgres --extra scylla --extra dev --constraint requirements.lock --output-file requirements-dev.lock setup.cfg
+	@$(COMPILE) --extra dashboards --extra kafka --extra postgres --extra scylla --extra warehouse --build-deps-for wheel \
+		--constraint requirements-dev.lock --output-file requirements-live.lock setup.cfg
+	@$(COMPILE) --extra batch --extra postgres --extra scylla --build-deps-for wheel \
+		--constraint requirements-dev.lock --output-file requirements-batch.lock setup.cfg
+
+images: ## Build the container images hotbasket-live and hotbasket-batch with Docker or Podman
+	@engine=$$(command -v docker || command -v podman) || { \
+		echo "images are built by Docker or Podman, and neither is here: install one of them" >&2; exit 1; }; \
+	version=$$(sed -n 's/^version = //p' setup.cfg); \
+	for image in live batch; do \
+		"$$engine" build --file deploy/images/$$image.Dockerfile --tag hotbasket-$$image:$$version .; \
+	done
 
 clean: ## Stop the servers and remove what the other commands built; ./data stays
 	@[ ! -f .services/state.json ] || [ ! -x $(BIN)/python ] || $(BIN)/python -m tests.services stop

@@ -73,7 +73,7 @@ async def serve(options: Options, settings: Settings) -> int:
         listener = listen(options.host, options.port, cure, backlog=BACKLOG)
         closing.callback(listener.close)
         metrics, clock = Metrics(), SystemClock()
-        metrics_server = MetricsServer(metrics.registry, settings.metrics_port)
+        metrics_server = MetricsServer(metrics.registry, settings.metrics_port, settings.metrics_host)
         closing.push_async_callback(asyncio.to_thread, metrics_server.close)
         prepare(options.data)
         closing.callback(DataDirLock(options.data).close)
@@ -85,7 +85,7 @@ async def serve(options: Options, settings: Settings) -> int:
         parts = await _assemble(options, ports, vault, settings, metrics, url, closing)
         listening = {
             "url": url,
-            "metrics_url": f"http://127.0.0.1:{metrics_server.port}/metrics",
+            "metrics_url": f"http://{settings.metrics_host}:{metrics_server.port}/metrics",
             "data": str(options.data),
             "pid": os.getpid(),
             "next": _next_step(options, url, ports),

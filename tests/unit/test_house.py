@@ -18,7 +18,7 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
 PORT_METHODS_MAX = 6
 MEANINGLESS_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "misc"})
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-live.lock", "requirements-batch.lock")
 FOLDERS_BUILT = frozenset({"build", "dist", "data"})
 
 
@@ -115,7 +115,12 @@ def test_the_version_has_its_changelog_section() -> None:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("requirements.lock", []), ("requirements-dev.lock", ["batch", "kafka", "postgres", "scylla", "dev"])],
+    [
+        ("requirements.lock", []),
+        ("requirements-dev.lock", ["batch", "kafka", "postgres", "scylla", "dev"]),
+        ("requirements-live.lock", ["dashboards", "kafka", "postgres", "scylla", "warehouse"]),
+        ("requirements-batch.lock", ["batch", "postgres", "scylla"]),
+    ],
 )
 def test_a_lock_pins_what_setup_cfg_asks_for(lock: str, extras: list[str]) -> None:
     """Each library that setup.cfg names is pinned to a version that setup.cfg allows."""
@@ -132,10 +137,11 @@ def test_a_lock_pins_what_setup_cfg_asks_for(lock: str, extras: list[str]) -> No
     assert [] == unmet
 
 
-def test_both_locks_agree() -> None:
-    """What is tested is what is installed: the development lock repeats every pin of the other."""
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_lock_agrees_with_what_is_tested(lock: str) -> None:
+    """What is tested is what is installed: the development lock repeats every pin of the others."""
     tested = pins("requirements-dev.lock")
-    assert {} == {name: pin for name, pin in pins("requirements.lock").items() if tested.get(name) != pin}
+    assert {} == {name: pin for name, pin in pins(lock).items() if tested.get(name) != pin}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
