@@ -196,7 +196,7 @@ def test_prometheus_scrapes_every_process(services: dict[str, Json], checkout: P
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool: apt-get install prometheus")
 def test_prometheus_takes_its_configuration(checkout: Path) -> None:
     """Prometheus' own tool finds no fault in it."""
-    command = ["promtool", "check", "config", checkout / "deploy" / "prometheus.yml"]
+    command = ["promtool", "check", "config", str(checkout / "deploy" / "prometheus.yml")]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 

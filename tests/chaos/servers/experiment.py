@@ -151,6 +151,7 @@ async def experiment(place: Place, fault: Fault, draw: random.Random) -> tuple[O
         retailer_id, secret_key = await add_retailer(ports)
         shoppers = Shoppers(place, retailer_id, secret_key, draw)
         shop = shoppers.shop
+        place.moved = lambda: setattr(shop, "urls", place.system.urls)
         await known_everywhere(shop)
         async with shoppers.living() as sending:
             await asyncio.wait(sending, timeout=CALM_S)
@@ -159,7 +160,7 @@ async def experiment(place: Place, fault: Fault, draw: random.Random) -> tuple[O
             began_s = time.monotonic()
             await fault(place, draw)
             mended_s = time.monotonic()
-            shop.urls = place.system.urls
+            place.moved()
             await asyncio.wait(sending, timeout=CALM_S)
             shop.is_closing = True
             closed_s = time.monotonic()

@@ -20,6 +20,7 @@ OUTAGE_S, LONG_OUTAGE_S = 3.0, 60.0
 HALF_SLOW_MS = 250
 """Each way: half a second for an answer."""
 HALTED_WITHIN_S = 30.0
+ROLLED_WITHIN_S = 60.0
 Name = Literal["kafka", "scylla", "postgres"]
 Way = Literal["cut", "slow", "black hole"]
 _SAID = {"kafka": "Kafka", "scylla": "the CQL server", "postgres": "Postgres"}
@@ -58,6 +59,7 @@ def _cases(is_long: bool) -> Iterator[Case]:
     yield Case("kill -9 the archiver", kill_archiver, spares_log=True)
     yield Case("pause a worker beyond its session", pause_worker, moves=True)
     yield Case("add and remove a worker", add_and_remove_worker, moves=True)
+    yield Case("restart everything, one after the other", roll, moves=True)
     yield Case("kill -9 Kafka", partial(_kill_server, "kafka"), stops_log=True)
     yield Case("kill -9 the CQL server", partial(_kill_server, "scylla"))
     for name in ("kafka", "scylla", "postgres"):
@@ -132,6 +134,20 @@ async def add_and_remove_worker(place: Place, _: random.Random) -> None:
     finally:
         worker.kill()
         del place.system.processes[worker.name]
+
+
+async def roll(place: Place, _: random.Random) -> None:
+    """An upgrade: every gateway and every worker is asked to end, and the next waits until it is back."""
+    began_s = time.monotonic()
+    for process in (*place.system.of("gateway"), *place.system.of("worker")):
+        ready = len(process.readiness())
+        code = await asyncio.to_thread(process.stop)
+        assert code == 0, process.log_tail()
+        process.start()
+        await asyncio.to_thread(process.wait_ready, ready + 1)
+        place.moved()
+    took_s = time.monotonic() - began_s
+    assert took_s < ROLLED_WITHIN_S, f"all were restarted after {took_s:.0f} s"
 
 
 async def fill_disk(place: Place, _: random.Random) -> None:

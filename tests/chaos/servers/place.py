@@ -70,9 +70,13 @@ class Place:
 
     Args:
         folder: of everything.
+
+    Attributes:
+        moved: called by a fault after which gateways have other addresses, as a load balancer would notice.
     """
 
     def __init__(self, folder: Path) -> None:
+        self.moved: Callable[[], None] = lambda: None
         self._stack = ExitStack()
         self.disk = Disk(folder / "disk")
         self._stack.callback(self.disk.close)
