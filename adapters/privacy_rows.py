@@ -26,14 +26,15 @@ _REQUESTS: LiteralString = (
     " fingerprint FROM privacy_requests AS found"
 )
 REQUEST: LiteralString = _REQUESTS + " WHERE request_id = ?"
-# No later one of the other kind is about one of its shoppers, whether or not another changed the list back since.
+# No later one of the other kind is about one of its shoppers, whether or not another changed the list back since. An
+# export changes none (its list version is 0), so nobody takes it back.
 # The requests are looked for first: mostly there are none, and each has thousands of shoppers.
 _STILL_STANDS: LiteralString = (
-    " AND NOT EXISTS (SELECT 1 FROM privacy_requests AS later"
+    " AND NOT (found.kind <> 'export' AND EXISTS (SELECT 1 FROM privacy_requests AS later"
     " WHERE later.list_version > found.list_version AND later.retailer_id = found.retailer_id"
     " AND later.kind <> found.kind AND EXISTS (SELECT 1 FROM privacy_subjects AS ours"
     " JOIN privacy_subjects AS theirs ON theirs.digest = ours.digest AND theirs.request_id = later.request_id"
-    " WHERE ours.request_id = found.request_id))"
+    " WHERE ours.request_id = found.request_id)))"
 )
 ALIKE: LiteralString = (
     _REQUESTS
@@ -41,7 +42,11 @@ ALIKE: LiteralString = (
     + _STILL_STANDS
     + " ORDER BY list_version DESC LIMIT 1"
 )
-PENDING: LiteralString = _REQUESTS + " WHERE stage <> 'done' ORDER BY list_version"
+PENDING: LiteralString = _REQUESTS + " WHERE stage <> 'done' ORDER BY list_version, opened_at_ms, request_id"
+_OF_A_SHOPPER: LiteralString = (
+    " WHERE retailer_id = ? AND request_id IN (SELECT request_id FROM privacy_subjects WHERE digest = ?)"
+)
+ABOUT: LiteralString = _REQUESTS + _OF_A_SHOPPER + " ORDER BY opened_at_ms, request_id"
 SUBJECTS: LiteralString = "SELECT digest, sealed FROM privacy_subjects WHERE request_id = ? ORDER BY digest"
 ADVANCE: LiteralString = "UPDATE privacy_requests SET stage = ?, stage_at_ms = ? WHERE request_id = ? AND stage = ?"
 FORGET_SEALS: LiteralString = "UPDATE privacy_subjects SET sealed = ? WHERE request_id = ?"
@@ -59,7 +64,7 @@ _IS_BEING_ERASED: LiteralString = (
 _LAST_SAID: LiteralString = (
     "COALESCE((SELECT kind FROM privacy_subjects JOIN privacy_requests USING (request_id)"
     " WHERE privacy_subjects.digest = suppressed.digest AND privacy_requests.retailer_id = suppressed.retailer_id"
-    " AND kind <> 'erase' ORDER BY list_version DESC LIMIT 1), 'unsuppress')"
+    " AND kind NOT IN ('erase', 'export') ORDER BY list_version DESC LIMIT 1), 'unsuppress')"
 )
 _OFF_THE_LIST: LiteralString = (
     "DELETE FROM suppressed WHERE (retailer_id, digest) IN"

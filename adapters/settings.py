@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     privacy_due_days: int = Field(
         default=30, ge=1, le=90, description="days within which a privacy request has to be done"
     )
+    export_days: int = Field(default=7, ge=1, le=30, description="days that what an export brought can be fetched")
 
     # Worker.
     poll_records_max: int = Field(default=2_000, ge=1, le=100_000, description="records of one batch")

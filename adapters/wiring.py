@@ -14,6 +14,7 @@ from adapters.no_logs import no_logs
 from adapters.secret_source import DirectorySecrets, GivenSecrets
 from adapters.secrets import Secrets, secrets_of
 from adapters.settings import Settings, data_files
+from adapters.shopper_exports import ShopperExports, digests_under
 from adapters.sqlite import log_rows, state_file
 from adapters.sqlite.audit_trail import SqliteAuditTrail
 from adapters.sqlite.budget_ledger import SqliteBudgetLedger
@@ -24,6 +25,7 @@ from adapters.sqlite.erasures import SqliteErasures
 from adapters.sqlite.event_log import SqliteEventLog
 from adapters.sqlite.event_store import SqliteEventStore
 from adapters.sqlite.experience_log import SqliteExperienceLog
+from adapters.sqlite.exports import SqliteExports
 from adapters.sqlite.failed_events import SqliteFailedEvents
 from adapters.sqlite.gateway_words import SqliteGatewayWords
 from adapters.sqlite.identity_keys import SqliteIdentityKeyRows
@@ -45,9 +47,10 @@ from domain.ports.erasures import Erasures
 from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
 from domain.ports.experience_log import ExperienceLog
+from domain.ports.exports import Exports
 from domain.ports.failed_events import FailedEvents
 from domain.ports.identity_keys import IdentityKeyRows
-from domain.ports.privacy_requests import GatewayWords, PrivacyRequests
+from domain.ports.privacy_requests import GatewayWords, PrivacyRequests, RequestsAbout
 from domain.ports.retailers import Retailers
 from domain.ports.shopper_data import ShopperData
 from domain.ports.snapshot_store import SnapshotStore
@@ -60,6 +63,7 @@ class Ports(NamedTuple):
     """Every port of one process, opened.
 
     Attributes:
+        about: the requests that name a shopper; behind it stands what stands behind `privacy`.
         identity: the keys under which shoppers are named; refuses in a process that names nobody.
         shopper_data: every store that holds something of shoppers, in the order in which an erasure visits them.
         appends_late_s: for how long an append may still come through after whoever asked for it has given up.
@@ -81,8 +85,10 @@ class Ports(NamedTuple):
     ledger: BudgetLedger
     audit: AuditTrail
     privacy: PrivacyRequests
+    about: RequestsAbout
     words: GatewayWords
     erasures: Erasures
+    exports: Exports
     shopper_data: Sequence[ShopperData]
     appends_late_s: float
     secrets: Secrets
@@ -134,6 +140,8 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
     experiences = SqliteExperienceLog(files.writer, files.reader, settings, clock)
     snapshots = SqliteSnapshotStore(files.state, files.state_reader)
     retailers, key_rows = SqliteRetailers(files.control), SqliteIdentityKeyRows(files.control)
+    privacy, exports = SqlitePrivacyRequests(files.control), SqliteExports(files.control)
+    identity = IdentityKeys(retailers, key_rows, secrets)
     retention = Retention(events, experiences, snapshots, retailers, settings, clock)
 
     async def close() -> None:
@@ -150,19 +158,22 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
         failed=SqliteFailedEvents(files.state, files.control, clock),
         retailers=retailers,
         key_rows=key_rows,
-        identity=IdentityKeys(retailers, key_rows, secrets),
+        identity=identity,
         campaigns=SqliteCampaigns(files.control),
         ledger=SqliteBudgetLedger(files.control, clock),
         audit=SqliteAuditTrail(files.control),
-        privacy=SqlitePrivacyRequests(files.control),
+        privacy=privacy,
+        about=privacy,
         words=SqliteGatewayWords(files.control),
         erasures=SqliteErasures(files.control),
+        exports=exports,
         shopper_data=(
             SqliteShopperFailures(files.state, files.control),
             SqliteShopperTrees(files.control),
             SqliteShopperSnapshots(files.state, files.state_reader),
             SqliteShopperEvents(events, files.reader),
             SqliteShopperExperiences(experiences, files.reader),
+            _exports_of(exports, identity),
         ),
         # One thread writes the log, in order: what comes late is refused or stands before what comes after it.
         appends_late_s=0,
@@ -170,6 +181,10 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
         expire=retention.expire,
         close=close,
     )
+
+
+def _exports_of(exports: Exports, identity: IdentityKeys) -> ShopperExports:
+    return ShopperExports(exports, digests_under(identity.privacy_key))
 
 
 Role = Literal["gateway", "worker", "archiver", "privacy", "command", "batch", "all"]
@@ -211,6 +226,7 @@ async def production(
             settings, metrics, clock, control.generations, control.requests, partitions=partitions
         )
         opened.push_async_callback(stores.close)
+        identity = IdentityKeys(control.retailers, control.key_rows, GivenSecrets(secrets))
         return Ports(
             events=logs.events,
             experiences=logs.experiences,
@@ -221,14 +237,16 @@ async def production(
             failed=stores.failed,
             retailers=control.retailers,
             key_rows=control.key_rows,
-            identity=IdentityKeys(control.retailers, control.key_rows, GivenSecrets(secrets)),
+            identity=identity,
             campaigns=control.campaigns,
             ledger=control.ledger,
             audit=control.audit,
             privacy=control.privacy,
+            about=control.privacy,
             words=control.words,
             erasures=control.erasures,
-            shopper_data=(*stores.shopper_data, *logs.shopper_data),
+            exports=control.exports,
+            shopper_data=(*stores.shopper_data, *logs.shopper_data, _exports_of(control.exports, identity)),
             appends_late_s=BATCH_S,
             secrets=secrets,
             expire=_nothing_to_expire,

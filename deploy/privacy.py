@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
@@ -14,17 +14,14 @@ import uvloop
 from adapters.clock import SystemClock
 from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
-from adapters.wiring import Ports, has_servers
-from deploy.audited import audited, target_of
-from deploy.options import DATA, Json, RetailerName, Where, document, progress, say
-from deploy.shopper_export import export as exported
+from adapters.wiring import Ports
+from deploy.audited import audited
+from deploy.options import Json, RetailerName, Where, document, say
+from deploy.privacy_export import export
 from deploy.shoppers_named import File, Shoppers, read_ids
 from deploy.stores import chosen, hash_of, in_stores
-from deploy.warehouse_place import warehouse_data
 from domain.errors import Refused
-from domain.ids import ShopperKey
-from domain.ports.erasures import Receipt
-from domain.ports.privacy_requests import Kind, Request, Stage
+from domain.ports.privacy_requests import Kind, Stage
 from domain.privacy import asked, request_target, told
 from monitoring import logs
 
@@ -37,6 +34,7 @@ _WAITS: Final[Mapping[Stage, str]] = {
 }
 
 commands = typer.Typer(help="Erase shoppers, or take nothing of them, and see how far that is.", no_args_is_help=True)
+commands.command()(export)
 
 RequestId = Annotated[
     UUID | None,
@@ -64,39 +62,6 @@ def erase(
     Example: hotbasket privacy erase --retailer "Fresh & Co" --file forget-us.txt
     """
     _ask("erase_and_suppress" if and_suppress else "erase", shoppers, file, retailer, data, request_id, as_json)
-
-
-@commands.command()
-def export(
-    shopper: Annotated[str, typer.Argument(help="The retailer's shopper id.")],
-    retailer: RetailerName = None,
-    data: Where = None,
-) -> None:
-    """Print everything that is held about a shopper as one JSON document, and for how long each part is kept.
-
-    Example: hotbasket privacy export c-1842 > c-1842.json
-    """
-    read_ids([shopper], None)
-    settings = load_settings()
-    where = data if data is not None or has_servers(settings) else DATA
-
-    async def work(ports: Ports) -> dict[str, Any]:
-        one = chosen(ports, retailer)
-        key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper))
-        async with audited(ports, one.retailer_id, "privacy.export", target_of(ports, key)):
-            with progress("days") as bar:
-                task = bar.add_task("read", total=None)
-                return await exported(
-                    ports,
-                    one,
-                    key,
-                    settings,
-                    SystemClock().now_ms(),
-                    lambda done, of: bar.update(task, completed=done, total=of),
-                    warehouse_data(where, settings),
-                )
-
-    document(in_stores(data, work))
 
 
 @commands.command()
@@ -145,14 +110,15 @@ def status(
     Example: hotbasket privacy status 0192f0c1-2c4e-7a10-9c53-1f0e6f6a2b11
     """
 
-    async def work(ports: Ports) -> tuple[Request, Sequence[Receipt]]:
+    async def work(ports: Ports) -> dict[str, Any]:
         one = chosen(ports, retailer)
         found = await ports.privacy.get(one.retailer_id, request_id)
         if found is None:
             raise Refused(f"{one.name} has made no request {request_id}")
-        return found, await ports.erasures.receipts(request_id)
+        made = await ports.exports.made(request_id) if found.kind == "export" else ()
+        return told(found, await ports.erasures.receipts(request_id), made)
 
-    _show(*in_stores(data, work), as_json)
+    _show(in_stores(data, work), as_json)
 
 
 @commands.command()
@@ -178,29 +144,31 @@ def _ask(
 ) -> None:
     shopper_ids = read_ids(shoppers, file)
 
-    async def work(ports: Ports) -> Request:
+    async def work(ports: Ports) -> dict[str, Any]:
         one = chosen(ports, retailer)
         sealer = Sealer(ports.identity.privacy_key(one.retailer_id))
         subjects = [sealer.subject(hash_of(ports, one, shopper_id)) for shopper_id in shopper_ids]
         now_ms, due_days = SystemClock().now_ms(), load_settings().privacy_due_days
         request = asked(request_id or uuid4(), one.retailer_id, kind, now_ms, due_days=due_days)
         async with audited(ports, one.retailer_id, f"privacy.{kind}", request_target(request.request_id)):
-            return await ports.privacy.open(request, subjects)
+            return told(await ports.privacy.open(request, subjects))
 
-    _show(in_stores(data, work), (), as_json)
+    _show(in_stores(data, work), as_json)
 
 
-def _show(request: Request, receipts: Sequence[Receipt], as_json: bool) -> None:
-    view: dict[str, Any] = told(request, receipts)
+def _show(view: dict[str, Any], as_json: bool) -> None:
     if as_json:
         document(view)
         return
-    whom = "1 shopper" if request.shoppers == 1 else f"{request.shoppers} shoppers"
-    say(f"request {view['request_id']}: {request.kind.replace('_', ' ')} {whom}")
+    whom = "1 shopper" if view["shoppers"] == 1 else f"{view['shoppers']} shoppers"
+    say(f"request {view['request_id']}: {view['kind'].replace('_', ' ')} {whom}")
     if view["state"] == "done":
         say(f"  done at {view['done_at']}")
     else:
-        say(f"  open since {view['opened_at']}, due at {view['due_at']}; it waits for {_WAITS[request.stage]}")
-    for one in receipts:
-        rest = f", {one.left} left: it waits for {one.waits_for}" if one.waits_for else ""
-        say(f"  {one.store:<14} {one.found} found, {one.removed} removed{rest}")
+        waits = "documents that are not made yet" if view["kind"] == "export" else _WAITS[view["waits_for"]]
+        say(f"  open since {view['opened_at']}, due at {view['due_at']}; it waits for {waits}")
+    if view["kind"] == "export":
+        say(f"  {view['documents_ready']} ready; the first expires at {view['expires_at'] or '-'}")
+    for one in view.get("receipts", ()):
+        rest = f", {one['left']} left: it waits for {one['waits_for']}" if one["waits_for"] else ""
+        say(f"  {one['store']:<14} {one['found']} found, {one['removed']} removed{rest}")

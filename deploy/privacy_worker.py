@@ -1,4 +1,4 @@
-"""Does what privacy requests ask for: appends their records, sees when every gateway goes by the list, and erases.
+"""Does what privacy requests ask for: appends their records, sees when every gateway goes by the list, erases, exports.
 
 One runs in a system, as a process of its own or inside `hotbasket run`. Two beside each other do no harm: what both
 append has the same ids, and the second of them is absorbed.
@@ -11,18 +11,21 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from adapters.settings import Settings
 from adapters.wiring import Ports
+from batch.shopper_data import WarehouseData
 from deploy.erasing import Eraser, Places, append_gently, shoppers_of, tell_done
+from deploy.exporting import Exporter
 from deploy.warehouse_place import in_order
 from domain.errors import HotbasketError
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.privacy_requests import ERASING, GatewayWords, PrivacyRequests, Request
-from domain.ports.shopper_data import ShopperData
 from domain.privacy import KINDS, is_in_force, record_of
 from monitoring.metrics import PrivacyMetrics
 
 LOOK_S = 1.0
+"""Between two looks."""
 _MS = 1_000
 
 log = structlog.get_logger("hotbasket.privacy")
@@ -39,7 +42,7 @@ class PrivacyWorker:
         clock: dates records and stages.
         metrics: says how many requests are open, and since when.
         eraser: takes erasures on once every gateway goes by them.
-        look_s: seconds between two looks.
+        exporter: makes what exports ask for.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class PrivacyWorker:
         clock: Clock,
         metrics: PrivacyMetrics,
         eraser: Eraser,
-        look_s: float = LOOK_S,
+        exporter: Exporter,
     ) -> None:
         self._requests = requests
         self._words = words
@@ -60,7 +63,7 @@ class PrivacyWorker:
         self._clock = clock
         self._metrics = metrics
         self._eraser = eraser
-        self._look_s = look_s
+        self._exporter = exporter
         self._fault = ""
         self._stopping = asyncio.Event()
 
@@ -74,7 +77,7 @@ class PrivacyWorker:
             else:
                 self._fault = ""
             try:
-                async with asyncio.timeout(self._look_s):
+                async with asyncio.timeout(LOOK_S):
                     await self._stopping.wait()
             except TimeoutError:
                 continue
@@ -111,13 +114,24 @@ class PrivacyWorker:
             await self._finish(appended)
         # Stores take their time: whoever has just asked does not wait behind an erasure of last week.
         for request in pending:
-            if request.stage not in ("log", "gateways"):
+            if request.stage not in ("log", "gateways") and request.kind in ERASING:
                 try:
                     await self._eraser.work(request)
                 except (HotbasketError, TimeoutError) as error:
                     first = first or error
+        try:
+            await self._export([request for request in pending if request.kind == "export"])
+        except (HotbasketError, TimeoutError) as error:
+            first = first or error
         if first is not None:
             raise first
+
+    async def _export(self, requests: Sequence[Request]) -> None:
+        """Goes on with exports, for a moment; what is over goes whether or not that succeeds."""
+        try:
+            await self._exporter.work(requests)
+        finally:
+            await self._exporter.expire()
 
     async def _append(self, request: Request) -> None:
         privacy_key = self._privacy_key(request.retailer_id)
@@ -156,18 +170,19 @@ class PrivacyWorker:
 
 
 def privacy_worker(
-    ports: Ports, clock: Clock, metrics: PrivacyMetrics, warehouse: ShopperData | None = None
+    ports: Ports, settings: Settings, clock: Clock, metrics: PrivacyMetrics, warehouse: WarehouseData | None = None
 ) -> PrivacyWorker:
     """Gives the worker of a system that is open.
 
     Args:
         ports: of the system.
+        settings: for how long things are kept.
         clock: see `PrivacyWorker`.
         metrics: see `PrivacyWorker`.
-        warehouse: its part in erasures; None = they do not visit one.
+        warehouse: its part in erasures and exports; None = they do not visit one.
     """
     data = in_order(ports.shopper_data, warehouse)
     places = Places(ports.privacy, ports.erasures, ports.events, ports.archive, data, ports.appends_late_s)
     privacy_key = ports.identity.privacy_key
-    eraser = Eraser(places, privacy_key, clock)
-    return PrivacyWorker(ports.privacy, ports.words, ports.events, privacy_key, clock, metrics, eraser)
+    eraser, exporter = Eraser(places, privacy_key, clock), Exporter(ports, settings, clock, warehouse)
+    return PrivacyWorker(ports.privacy, ports.words, ports.events, privacy_key, clock, metrics, eraser, exporter)

@@ -80,6 +80,7 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
             ports.privacy,
             ports.words,
             ports.erasures,
+            ports.exports,
         )
         claims = vault and vault.keys.claims
         keys = Keys(ports.secrets.subscription, identity.shopper_key, claims, identity.privacy_key)
@@ -172,7 +173,7 @@ async def serve_privacy_worker(settings: Settings) -> int:
         warehouse = warehouse_data(None, settings)
         if warehouse is None:
             log.warning(UNVISITED)
-        worker = privacy_worker(opened.ports, opened.clock, opened.metrics, warehouse)
+        worker = privacy_worker(opened.ports, settings, opened.clock, opened.metrics, warehouse)
 
         async def started() -> None:
             log.info("working on privacy requests", metrics_url=opened.metrics_url, pid=os.getpid())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -13,21 +15,70 @@ from batch.shopper_data import WarehouseData
 from batch.shopper_table import LibraryMissing
 from deploy.explain import known_of
 from deploy.shopper_history import History, Report, read_history
+from domain import shopper as shoppers
 from domain.errors import Refused
-from domain.ids import ShopperKey, shopper_digest
+from domain.ids import ShopperHash, ShopperKey, shopper_digest
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
+from domain.privacy import told
 from domain.timestamps import rfc3339
 from domain.tree import to_json
 
 Json = dict[str, Any]
-ELSEWHERE: Final = ("an e-mail address left for a reward, in the vault: nothing leads from a shopper to it",)
-"""What no store of the system can tell."""
 _PAST: Final = "the history that the night learns from, in the warehouse: events, orders and what follows, by this hash"
+ELSEWHERE: Final = (
+    "an e-mail address left for a reward, in the vault, under a one-time claim: nothing leads from a shopper to it",
+    "copies of these events and decisions in the logs, until their retention is over, and those of the last seconds",
+    "what the page was shown in the last minute, in each gateway's memory: a copy of decisions",
+    "an older tree, until two newer ones are released: it was made of the same history",
+    "budgets: of a promise only its sum is there, beside everybody's; the promise itself is in the state",
+    "the record of a draw, which is published: plays by the ids of experiences, which stand in the decisions",
+    "earlier exports, sealed: copies of what is in here",
+)
+"""What is not in a document, and why."""
+TOO_MANY_FAILED: Final = "failed events beyond the newest 10,000 of the retailer: hotbasket failed list"
+TOO_LARGE: Final = "events, decisions, failed events, history: too many for a kept document; hotbasket privacy export"
 KEPT_DAYS: Final = 1_095
 """Of a snapshot, wherever it is: no retailer may keep one for longer."""
+_LARGE: Final = ("events", "decisions", "failed_events", "history")
 _FAILED_MAX = 10_000
 _AUDIT_PAGE = 5_000
+_AT_ONCE = 500
+_ID_BYTES = 16
+
+
+class Gathered(NamedTuple):
+    """What no store finds by shopper: read once, it serves many documents.
+
+    Attributes:
+        failed: failed events by shopper.
+        looked_at: who looked at a shopper and when, by the shopper's digest.
+        is_whole: whether no failed event is missing.
+    """
+
+    failed: Mapping[str, Sequence[Json]]
+    looked_at: Mapping[str, Sequence[Json]]
+    is_whole: bool
+
+
+async def gather(ports: Ports, retailer_id: str, digests: Collection[str]) -> Gathered:
+    """Reads what no store finds by shopper.
+
+    Args:
+        ports: opened.
+        retailer_id: whose shoppers.
+        digests: of the shoppers whose documents will be made.
+
+    Raises:
+        PortError: a store can't be read now.
+    """
+    privacy_key = ports.identity.privacy_key(retailer_id)
+    failed: dict[str, list[Json]] = {}
+    found = await ports.failed.list(retailer_id, events_max=_FAILED_MAX)
+    for one in found:
+        if one.shopper and shopper_digest(privacy_key, ShopperHash(one.shopper)) in digests:
+            failed.setdefault(one.shopper, []).append(msgspec.to_builtins(one))
+    return Gathered(failed, await _audited(ports, retailer_id, digests), len(found) < _FAILED_MAX)
 
 
 async def export(
@@ -38,45 +89,50 @@ async def export(
     now_ms: int,
     report: Report,
     warehouse: WarehouseData | None,
+    gathered: Gathered | None = None,
 ) -> Json:
     """Reads every store.
 
     Args:
-        ports: opened for a command.
+        ports: opened.
         retailer: whose shopper.
         key: who.
         settings: for how long things are kept.
         now_ms: Unix milliseconds.
         report: told of progress.
         warehouse: None = nothing says where it is, which the export says.
+        gathered: where many documents are made: what was read for all of them, this shopper included.
 
     Raises:
         PortError: a store can't be read now; there is no part of an export.
     """
-    state = (await ports.snapshots.load([key])).get(key)
-    tree = await _tree(ports, key)
-    history = await _history(ports, key, now_ms, settings.hot_days, report)
-    failed = await ports.failed.list(retailer.retailer_id, events_max=_FAILED_MAX)
     digest = shopper_digest(ports.identity.privacy_key(key.retailer_id), key.shopper)
     elsewhere, past = await _past(warehouse, retailer, key)
+    beside = gathered or await gather(ports, retailer.retailer_id, [digest])
+    history = await _history(ports, key, now_ms, settings.hot_days, report)
+    about = await ports.about.about(key.retailer_id, digest)
     hot_days, failed_days = f"{settings.hot_days} days", f"{settings.failed_days} days"
     return {
         "shopper": key.shopper,
         "retailer": retailer.name,
         "made_at": rfc3339(now_ms),
-        "state": _part(
-            f"{KEPT_DAYS:,} days after the last event at most",
-            None if state is None else await known_of(ports, key, state),
-        ),
-        "tree": _part("until two newer ones are released", tree),
-        "events": _part(hot_days, [] if history is None else msgspec.to_builtins(history.records)),
-        "decisions": _part(hot_days, [] if history is None else _decisions(history)),
-        "failed_events": _part(failed_days, [msgspec.to_builtins(one) for one in failed if one.shopper == key.shopper]),
+        "state": _part(f"{KEPT_DAYS:,} days after the last event at most", await _state(ports, key)),
+        "tree": _part("until two newer ones are released", await _tree(ports, key)),
+        "events": _part(hot_days, [] if history is None else await _plain(history.records)),
+        "decisions": _part(hot_days, [] if history is None else await _decisions(history)),
+        "failed_events": _part(failed_days, list(beside.failed.get(key.shopper, ()))),
         **past,
         "suppressed": _part("until it is taken back", digest in _listed(ports, key)),
-        "looked_at": _part("for good", await _audited(ports, key.retailer_id, digest)),
-        "not_in_here": [*elsewhere, *ELSEWHERE],
+        "requests": _part("for good", [told(one) for one in about]),
+        "looked_at": _part("for good", list(beside.looked_at.get(digest, ()))),
+        "not_in_here": [*elsewhere, *ELSEWHERE, *(() if beside.is_whole else (TOO_MANY_FAILED,))],
     }
+
+
+def slim(document: Json) -> Json:
+    """Gives a document without what may be too many, which is then named among what is not in it."""
+    less: Json = {name: _part(document[name]["kept"], None) for name in _LARGE if name in document}
+    return {**document, **less, "not_in_here": [*document["not_in_here"], TOO_LARGE]}
 
 
 def _part(kept: str, held: object) -> Json:
@@ -98,6 +154,21 @@ async def _past(
     return [], {"history": _part(f"{retailer.retention_days:,} days", msgspec.to_builtins(tables))}
 
 
+async def _state(ports: Ports, key: ShopperKey) -> Json | None:
+    """Gives the state as a lookup tells it, and whatever else it remembers, as it stands."""
+    payload = (await ports.snapshots.load([key])).get(key)
+    if payload is None:
+        return None
+    state = shoppers.decode(payload)
+    remembered = msgspec.to_builtins(state)
+    # Both are told with their reasons, as a lookup tells them.
+    for name in ("decisions", "losers"):
+        remembered.pop(name, None)
+    ids = (state.seen[first : first + _ID_BYTES] for first in range(0, len(state.seen), _ID_BYTES))
+    remembered["seen"] = [str(UUID(bytes=some)) for some in ids]
+    return {**await known_of(ports, key, payload), "remembered": remembered}
+
+
 async def _tree(ports: Ports, key: ShopperKey) -> Json | None:
     """Gives the shopper's own tree; the retailer's default is nobody's."""
     default = ShopperKey(key.retailer_id, DEFAULT)
@@ -115,28 +186,36 @@ async def _history(ports: Ports, key: ShopperKey, now_ms: int, days: int, report
         return None  # nothing was archived yet, of anybody
 
 
-def _decisions(history: History) -> list[Json]:
+async def _decisions(history: History) -> list[Json]:
     """Gives what was decided, and why, in the order of the events."""
-    told = [history.decided[one.event.event_id] for one in history.records if one.event.event_id in history.decided]
-    return [msgspec.to_builtins(one) for one in told]
+    decided = history.decided
+    return await _plain([decided[one.event.event_id] for one in history.records if one.event.event_id in decided])
+
+
+async def _plain(values: Sequence[object]) -> list[Json]:
+    """Gives values as JSON; thousands are not turned at once, since others want their turn on this event loop."""
+    plain: list[Json] = []
+    for first in range(0, len(values), _AT_ONCE):
+        plain += msgspec.to_builtins(values[first : first + _AT_ONCE])
+        await asyncio.sleep(0)
+    return plain
 
 
 def _listed(ports: Ports, key: ShopperKey) -> frozenset[str]:
     return ports.privacy.suppressed().digests.get(key.retailer_id, frozenset())
 
 
-async def _audited(ports: Ports, retailer_id: str, digest: str) -> list[Json]:
-    """Gives who looked at the shopper, and when."""
-    found: list[Json] = []
+async def _audited(ports: Ports, retailer_id: str, digests: Collection[str]) -> dict[str, list[Json]]:
+    """Gives who looked at the shoppers, and when."""
+    found: dict[str, list[Json]] = {}
     since_ms, seen = 0, 0
     while True:
         entries = await ports.audit.read(retailer_id, since_ms, _AUDIT_PAGE)
         fresh = entries[seen:]
-        found += [
-            {"at": rfc3339(one.at_ms), "who": one.who, "action": one.action, "outcome": one.outcome}
-            for one in fresh
-            if one.target == digest
-        ]
+        for one in fresh:
+            if one.target is not None and one.target in digests:
+                entry = {"at": rfc3339(one.at_ms), "who": one.who, "action": one.action, "outcome": one.outcome}
+                found.setdefault(one.target, []).append(entry)
         if len(entries) < _AUDIT_PAGE or not fresh:
             return found
         since_ms = entries[-1].at_ms

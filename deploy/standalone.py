@@ -93,7 +93,7 @@ async def serve(options: Options, settings: Settings) -> int:
         front = Front(parts.gateway, HttpServer(parts.gateway, settings), listener)
         worker = Back("worker", parts.worker.run, parts.worker.stop)
         keeper = VaultKeeper(vault.vault, settings, clock)
-        privacy = privacy_worker(ports, clock, metrics, warehouse_data(options.data, settings))
+        privacy = privacy_worker(ports, settings, clock, metrics, warehouse_data(options.data, settings))
         backs = [
             worker,
             Back("vault keeper", keeper.run, keeper.stop),
@@ -139,6 +139,7 @@ async def _assemble(
         ports.privacy,
         ports.words,
         ports.erasures,
+        ports.exports,
     )
     identity = ports.identity
     keys = Keys(ports.secrets.subscription, identity.shopper_key, vault.keys.claims, identity.privacy_key)

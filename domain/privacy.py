@@ -9,6 +9,8 @@ Erasing begins like that, for nothing of the shopper may come behind it. Then `S
 makes the actor forget the shopper; once workers and archiver are past it, every store is asked to remove what it holds
 and to look again. A log that can't forget on request lets go in its own time, so stores are visited until none of them
 finds anything: that is when the receipts are final.
+
+An export changes nothing: one document a shopper is made of what the stores hold, sealed, and kept for some days.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from uuid import UUID
 from domain.events import ConsentWithdrawn, ShopperErased, ShopperSuppressed, ShopperUnsuppressed
 from domain.ids import ShopperHash, erasure_event_id, request_event_id
 from domain.ports.erasures import Receipt
+from domain.ports.exports import Made
 from domain.ports.privacy_requests import ERASING, Confirmation, Kind, Request
 from domain.ports.retailers import OnWithdrawal
 from domain.ports.shopper_data import Visit
@@ -54,10 +57,16 @@ def asked(request_id: UUID, retailer_id: str, kind: Kind, now_ms: int, *, due_da
     )
 
 
-def told(request: Request, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """Gives a request as the gateway and the command line tell it; an erasure with what each store said."""
+def told(request: Request, receipts: Sequence[Receipt] = (), made: Sequence[Made] = ()) -> dict[str, Any]:
+    """Gives a request as the gateway and the command line tell it.
+
+    Args:
+        request: as it stands.
+        receipts: of an erasure: what each store said.
+        made: of an export: whose documents were made.
+    """
     is_done = request.stage == "done"
-    return {
+    fields: dict[str, Any] = {
         "request_id": request.request_id,
         "kind": request.kind,
         "state": "done" if is_done else "partial" if receipts else "open",
@@ -66,7 +75,15 @@ def told(request: Request, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
         "opened_at": rfc3339(request.opened_at_ms),
         "due_at": rfc3339(request.due_at_ms),
         "done_at": rfc3339(request.stage_at_ms) if is_done else None,
-    } | ({"receipts": [_told_receipt(one) for one in receipts]} if request.kind in ERASING else {})
+    }
+    if request.kind in ERASING:
+        fields["receipts"] = [_told_receipt(one) for one in receipts]
+    if request.kind == "export":
+        ready = [one.until_ms for one in made if one.is_there]
+        fields["documents_ready"] = len(ready)
+        # Each document lasts as long; the first of them was made first.
+        fields["expires_at"] = rfc3339(min(ready)) if ready else None
+    return fields
 
 
 def _told_receipt(receipt: Receipt) -> dict[str, Any]:

@@ -76,10 +76,11 @@ def repeated(request: Request, shoppers: str, same_id: Stored | None, alike: Req
 
 
 def as_opened(request: Request, shoppers: int, list_version: int) -> Request:
-    """Gives a new request as it stands once it is durable."""
-    return replace(
-        request, shoppers=shoppers, list_version=list_version, stage=_STAGES[0], stage_at_ms=request.opened_at_ms
-    )
+    """Gives a new request as it stands once it is durable; an export changes no list, and begins at the stores."""
+    first: Stage = "log"
+    if request.kind == "export":
+        first, list_version = "stores", 0
+    return replace(request, shoppers=shoppers, list_version=list_version, stage=first, stage_at_ms=request.opened_at_ms)
 
 
 def before(stage: Stage) -> tuple[Stage, ...]:

@@ -34,8 +34,10 @@ STATUS: Final = MappingProxyType(
         "request_exists": 409,
         "changed_meanwhile": 409,
         "wrong_stage": 409,
+        "not_made_yet": 409,
         "budget_leased": 409,
         "withdrawn": 410,
+        "expired_export": 410,
         "body_too_large": 413,
         "body_timeout": 408,
         "rate_limited": 429,
@@ -58,7 +60,7 @@ STATUS: Final = MappingProxyType(
 """HTTP status by error; what is not named here is a fault of the request's content: 400."""
 
 JSON: Final = (b"content-type", b"application/json")
-_NO_STORE: Final = (b"cache-control", b"no-store")
+NO_STORE: Final = (b"cache-control", b"no-store")
 _CLOSE: Final = (b"connection", b"close")
 _encode = msgspec.json.Encoder().encode
 
@@ -130,7 +132,7 @@ async def refuse(send: Send, refusal: Refusal, cors: Headers) -> None:
 async def answer_json(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:
     """Answers with JSON that nobody may keep."""
     length = (b"content-length", b"%d" % len(body))
-    await answer(send, status, (JSON, length, _NO_STORE, *headers), body)
+    await answer(send, status, (JSON, length, NO_STORE, *headers), body)
 
 
 async def answer(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:

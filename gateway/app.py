@@ -35,7 +35,7 @@ from gateway.load import Load
 from gateway.openapi import document
 from gateway.privacy import BODY_BYTES_MAX as REQUEST_BYTES_MAX
 from gateway.privacy import PATH as PRIVACY
-from gateway.privacy import PrivacyDesk
+from gateway.privacy import PrivacyDesk, PrivacyPorts
 from gateway.quotes import Quotes
 from gateway.recent import Recent
 from gateway.scripts import scripts
@@ -218,12 +218,11 @@ class Gateway:
         return CampaignDesk(*ports, self._doorkeeper, auditor, large, stores.clock, suffix, chain_end)
 
     def _privacy_desk(self, stores: Stores, auditor: Auditor, keys: Keys, settings: Settings) -> PrivacyDesk | None:
-        if stores.privacy is None or stores.erasures is None:
+        if stores.privacy is None or stores.erasures is None or stores.exports is None:
             return None
         large = Bodies(settings, self._deadlines, self._load, bytes_max=REQUEST_BYTES_MAX)
-        return PrivacyDesk(
-            stores.privacy, stores.erasures, self._doorkeeper, auditor, large, stores.clock, keys, settings
-        )
+        ports = PrivacyPorts(stores.privacy, stores.erasures, stores.exports)
+        return PrivacyDesk(ports, self._doorkeeper, auditor, large, stores.clock, keys, settings)
 
     def _why_not_ready(self) -> str | None:
         if self._load.is_draining:

@@ -28,7 +28,7 @@ _SHARED: Final = {
     405: "This method does nothing here; `Allow` names those that do.",
     408: "The body came too slowly.",
     409: "Not as things stand: it was done before, or was changed meanwhile; `detail` says which.",
-    410: "The right to it was withdrawn.",
+    410: "The right to it was withdrawn, or its time is over.",
     413: "The body is too large.",
     415: "The body is neither application/json nor text/plain in UTF-8, or compressed with something other than gzip.",
     429: "Too much from this key at once; send again after `Retry-After` seconds.",

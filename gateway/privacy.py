@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
@@ -18,13 +18,15 @@ from domain.faults import of_unknown_name, step
 from domain.ids import ShopperHash
 from domain.ports.clock import Clock
 from domain.ports.erasures import Erasures
-from domain.ports.privacy_requests import Kind, PrivacyRequests, Subject
+from domain.ports.exports import Exports
+from domain.ports.privacy_requests import ERASING, Kind, PrivacyRequests, Request, Subject
 from domain.privacy import KINDS, asked, request_target, told
 from domain.repeated_requests import SUBJECTS_MAX
 from gateway.access import Access, Doorkeeper
 from gateway.answers import Headers, Refusal, answer_json
 from gateway.audited import Auditor
 from gateway.body import Bodies, RequestHeaders
+from gateway.exports import ExportDesk
 from gateway.fields import read_fields
 from gateway.handler import Handler
 from gateway.shopper_named import hash_of
@@ -39,12 +41,25 @@ _RETRY_AFTER_S: Final = 1
 _encode = msgspec.json.Encoder().encode
 
 
+class PrivacyPorts(NamedTuple):
+    """Where requests are known.
+
+    Attributes:
+        requests: what was asked.
+        erasures: what stores said of erasures.
+        exports: the documents that were made.
+    """
+
+    requests: PrivacyRequests
+    erasures: Erasures
+    exports: Exports
+
+
 class PrivacyDesk:
     """Takes requests and tells how far they are.
 
     Args:
-        requests: the port.
-        erasures: what stores said of erasures.
+        ports: see there.
         doorkeeper: asks for a key that may do this.
         auditor: takes down who asked.
         bodies: reads bodies of up to BODY_BYTES_MAX.
@@ -55,8 +70,7 @@ class PrivacyDesk:
 
     def __init__(
         self,
-        requests: PrivacyRequests,
-        erasures: Erasures,
+        ports: PrivacyPorts,
         doorkeeper: Doorkeeper,
         auditor: Auditor,
         bodies: Bodies,
@@ -64,8 +78,8 @@ class PrivacyDesk:
         keys: Keys,
         settings: Settings,
     ) -> None:
-        self._requests = requests
-        self._erasures = erasures
+        self._requests, self._erasures, self._exports = ports
+        self._export = ExportDesk(ports.requests, ports.exports, doorkeeper, auditor, bodies, clock, keys).post
         self._doorkeeper = doorkeeper
         self._auditor = auditor
         self._bodies = bodies
@@ -76,12 +90,17 @@ class PrivacyDesk:
 
     def at(self, scope: Scope) -> Mapping[str, Handler] | None:
         """Gives what a path below `/v1/privacy/requests/` takes, None where there is nothing."""
-        before, _, request_id = scope["path"].rpartition("/")
-        return {"GET": partial(self._get, request_id)} if before == PATH and request_id else None
+        before, _, below = scope["path"].partition(f"{PATH}/")
+        request_id, slash, verb = below.partition("/")
+        if before or not request_id:
+            return None
+        if not slash:
+            return {"GET": partial(self._get, request_id)}
+        return {"POST": partial(self._export, request_id)} if verb == "export" else None
 
     def below(self) -> Mapping[str, Sequence[str]]:
         """Gives the methods of each path below `/v1/privacy/requests/`, with `{request_id}` for any id."""
-        return {f"{PATH}/{{request_id}}": ["GET"]}
+        return {f"{PATH}/{{request_id}}": ["GET"], f"{PATH}/{{request_id}}/export": ["POST"]}
 
     async def _post(self, _: Scope, receive: Receive, send: Send, headers: RequestHeaders, cors: Headers) -> None:
         """`POST /v1/privacy/requests`: makes a request durable; what it asks for is done afterwards."""
@@ -94,13 +113,14 @@ class PrivacyDesk:
         async with self._auditor.noting(access, f"privacy.{kind}", request_target(request.request_id)) as noted:
             try:
                 opened = await self._requests.open(request, subjects)
+                view = await self._told(opened)
             except Refused as refused:
                 raise Refusal("request_exists", str(refused), "$.request_id") from None
             except PortError:
                 raise _unavailable("; it may have been taken: send it again with the same request_id") from None
             noted.target = request_target(opened.request_id)
         location = (b"location", f"{PATH}/{opened.request_id}".encode())
-        await answer_json(send, 202, _encode(told(opened)), (location, *cors))
+        await answer_json(send, 202, _encode(view), (location, *cors))
 
     async def _get(
         self, request_id: str, _: Scope, __: Receive, send: Send, headers: RequestHeaders, cors: Headers
@@ -109,12 +129,17 @@ class PrivacyDesk:
         access = self._doorkeeper.for_action(headers, "privacy")
         try:
             found = await self._requests.get(access.door.retailer_id, request_id)
-            receipts = () if found is None else await self._erasures.receipts(request_id)
+            view = {} if found is None else await self._told(found)
         except PortError:
             raise _unavailable("") from None
         if found is None:
             raise Refusal("unknown_request", "this retailer has made no such request")
-        await answer_json(send, 200, _encode(told(found, receipts)), cors)
+        await answer_json(send, 200, _encode(view), cors)
+
+    async def _told(self, request: Request) -> dict[str, Any]:
+        if request.kind == "export":
+            return told(request, (), await self._exports.made(request.request_id))
+        return told(request, await self._erasures.receipts(request.request_id) if request.kind in ERASING else ())
 
     def _sealed(self, access: Access, shoppers: Sequence[ShopperHash]) -> list[Subject]:
         if self._privacy_key is None:

@@ -13,6 +13,7 @@ from domain.ports.clock import Clock
 from domain.ports.erasures import Erasures
 from domain.ports.event_log import EventLog
 from domain.ports.experience_log import ExperienceLog
+from domain.ports.exports import Exports
 from domain.ports.privacy_requests import GatewayWords, PrivacyRequests
 from domain.ports.retailers import Retailers
 from domain.ports.reward_vault import RewardVault
@@ -49,8 +50,8 @@ class Stores(NamedTuple):
         vault: where winners' e-mail addresses go; None = this installation pays no rewards.
         campaigns, ledger: what marketing people run, and what is left of its budgets; None = no route leads there.
         audit: keeps who looked at shoppers and changed campaigns; None = what would have to be kept there is refused.
-        privacy, words, erasures: requests about shoppers' data, what this gateway says of them, and what stores said of
-            erasures; None = no route leads there, and nobody is suppressed.
+        privacy, words, erasures, exports: requests about shoppers' data, what this gateway says of them, what stores
+            said of erasures, and the documents that were made; None = no route leads there, and nobody is suppressed.
     """
 
     events: EventLog
@@ -67,3 +68,4 @@ class Stores(NamedTuple):
     privacy: PrivacyRequests | None = None
     words: GatewayWords | None = None
     erasures: Erasures | None = None
+    exports: Exports | None = None

@@ -11,6 +11,7 @@ from adapters.postgres.campaigns import PostgresCampaigns
 from adapters.postgres.control_cache import ControlCache
 from adapters.postgres.database import Database
 from adapters.postgres.erasures import PostgresErasures
+from adapters.postgres.exports import PostgresExports
 from adapters.postgres.gateway_words import PostgresGatewayWords
 from adapters.postgres.generations import PostgresGenerations
 from adapters.postgres.identity_keys import PostgresIdentityKeyRows
@@ -39,6 +40,7 @@ class PostgresControl(NamedTuple):
     privacy: PostgresPrivacyRequests
     words: PostgresGatewayWords
     erasures: PostgresErasures
+    exports: PostgresExports
     generations: PostgresGenerations
     requests: PostgresReplayRequests
     close: Callable[[], Awaitable[None]]
@@ -88,6 +90,7 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
         privacy,
         words,
         PostgresErasures(database),
+        PostgresExports(database),
         generations,
         requests,
         close,

@@ -10,6 +10,7 @@ from adapters.postgres.control_cache import ControlCache, Versions
 from adapters.postgres.database import Row, Session, in_postgres
 from adapters.postgres.retailers import check_known
 from adapters.privacy_rows import (
+    ABOUT,
     ADD_REQUEST,
     ADVANCE,
     ALIKE,
@@ -65,10 +66,14 @@ class PostgresPrivacyRequests:
                 "COPY privacy_subjects (request_id, digest, sealed) FROM STDIN",
                 ((new.request_id, digest, sealed) for digest, sealed in subjects),
             )
-            await session.rows(in_postgres(UNSUPPRESS if new.kind == "unsuppress" else SUPPRESS), (new.request_id,))
+            if new.kind != "export":
+                await session.rows(in_postgres(UNSUPPRESS if new.kind == "unsuppress" else SUPPRESS), (new.request_id,))
             return new
 
         try:
+            if request.kind == "export":
+                async with self._cache.database.session() as session, session.transaction():
+                    return await write(session)
             return await self._cache.change((SUBJECT,), write)
         except AlreadyThere as there:
             return there.request
@@ -83,6 +88,11 @@ class PostgresPrivacyRequests:
         """Asks the server for the requests that are not done."""
         async with self._cache.database.session() as session, session.transaction("BEGIN READ ONLY"):
             return [stored_of(row).request for row in await _all(session, PENDING)]
+
+    async def about(self, retailer_id: str, digest: str) -> Sequence[Request]:
+        """Asks the server for the requests that name a shopper."""
+        async with self._cache.database.session() as session, session.transaction("BEGIN READ ONLY"):
+            return [stored_of(row).request for row in await _all(session, ABOUT, (retailer_id, digest))]
 
     async def subjects(self, request_id: str) -> Sequence[Subject]:
         """Asks the server for a request's shoppers."""

@@ -119,8 +119,31 @@ _ERASURES = (
         PRIMARY KEY (request_id, store)) WITHOUT ROWID""",
 )
 
+_EXPORTS = (
+    # The table as it was, but for the list version, which is 0 for each export: no column's constraint can be dropped.
+    "ALTER TABLE privacy_requests RENAME TO privacy_requests_before",
+    "DROP INDEX privacy_requests_pending",
+    "DROP INDEX privacy_requests_alike",
+    """CREATE TABLE privacy_requests (
+        request_id TEXT PRIMARY KEY, retailer_id TEXT NOT NULL, kind TEXT NOT NULL, opened_at_ms INTEGER NOT NULL,
+        due_at_ms INTEGER NOT NULL, shoppers INTEGER NOT NULL, list_version INTEGER NOT NULL,
+        stage TEXT NOT NULL, stage_at_ms INTEGER NOT NULL, fingerprint TEXT NOT NULL) WITHOUT ROWID""",
+    "INSERT INTO privacy_requests SELECT * FROM privacy_requests_before",
+    "DROP TABLE privacy_requests_before",
+    "CREATE UNIQUE INDEX privacy_requests_list_version ON privacy_requests (list_version) WHERE list_version > 0",
+    "CREATE INDEX privacy_requests_pending ON privacy_requests (list_version) WHERE stage <> 'done'",
+    """CREATE INDEX privacy_requests_alike ON privacy_requests (retailer_id, kind, fingerprint)
+        WHERE stage <> 'done'""",
+    # Documents are large: with row ids, so that a search does not read them. `sealed_bytes` is 0 once one is gone.
+    """CREATE TABLE exports (
+        request_id TEXT NOT NULL, digest TEXT NOT NULL, made_at_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,
+        sealed_bytes INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (request_id, digest))""",
+    "CREATE INDEX exports_by_digest ON exports (digest) WHERE sealed_bytes > 0",
+    "CREATE INDEX exports_by_end ON exports (until_ms) WHERE sealed_bytes > 0",
+)
+
 SCHEMA = Schema(
-    version=7,
+    version=8,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -137,7 +160,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
-    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY, _IDENTITY_KEYS, _ERASURES),
+    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY, _IDENTITY_KEYS, _ERASURES, _EXPORTS),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import starmap
 
 from adapters.privacy_rows import (
+    ABOUT,
     ADD_REQUEST,
     ADVANCE,
     ALIKE,
@@ -64,10 +65,13 @@ class SqlitePrivacyRequests:
                 "INSERT INTO privacy_subjects (request_id, digest, sealed) VALUES (?, ?, ?)",
                 [(new.request_id, digest, sealed) for digest, sealed in subjects],
             )
-            connection.execute(UNSUPPRESS if new.kind == "unsuppress" else SUPPRESS, (new.request_id,))
+            if new.kind != "export":
+                connection.execute(UNSUPPRESS if new.kind == "unsuppress" else SUPPRESS, (new.request_id,))
             return new
 
         try:
+            if request.kind == "export":
+                return await self._file.database.write(write)
             return await self._file.change(SUBJECT, write)
         except AlreadyThere as there:
             return there.request
@@ -80,6 +84,12 @@ class SqlitePrivacyRequests:
     async def pending(self) -> Sequence[Request]:
         """Reads the requests that are not done."""
         rows = await self._file.database.read(lambda connection: connection.execute(PENDING).fetchall())
+        return [stored_of(row).request for row in rows]
+
+    async def about(self, retailer_id: str, digest: str) -> Sequence[Request]:
+        """Reads the requests that name a shopper."""
+        asked = retailer_id, digest
+        rows = await self._file.database.read(lambda connection: connection.execute(ABOUT, asked).fetchall())
         return [stored_of(row).request for row in rows]
 
     async def subjects(self, request_id: str) -> Sequence[Subject]:

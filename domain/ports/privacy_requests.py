@@ -13,11 +13,12 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-Kind = Literal["suppress", "unsuppress", "erase", "erase_and_suppress"]
+Kind = Literal["suppress", "unsuppress", "erase", "erase_and_suppress", "export"]
 ERASING: Final[frozenset[Kind]] = frozenset({"erase", "erase_and_suppress"})
 Stage = Literal["log", "gateways", "tombstones", "workers", "stores", "done"]
 """What a request waits for: its records in the event log, then every gateway's word that it goes by the list; an
-erasure also for its `ShopperErased` in the event log, for workers and archiver to be past them, and for the stores."""
+erasure also for its `ShopperErased` in the event log, for workers and archiver to be past them, and for the stores. An
+export waits for the stores alone, from its beginning on."""
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class Request(Struct, frozen=True, kw_only=True):
         opened_at_ms: when it became durable, Unix milliseconds.
         due_at_ms: when it has to be done.
         shoppers: how many it is about.
-        list_version: the list of suppressed shoppers that came with it.
+        list_version: the list of suppressed shoppers that came with it; 0 for an export, which changes none.
         stage: how far it is.
         stage_at_ms: since when.
     """
@@ -102,7 +103,7 @@ class PrivacyRequests(Protocol):
         being erased, who leave it when that is done. A request whose id is there already changes nothing, however far
         it is, and is given as it stands. Without that, one of the retailer that is not done, of the same kind and about
         the same shoppers, is given in its place, unless a later one took back a part of its change. Any other raises
-        the list's version, even where the list was so already.
+        the list's version, even where the list was so already; but an export, which leaves the list as it is.
 
         Args:
             request: its `shoppers`, `list_version`, `stage` and `stage_at_ms` are not looked at.
@@ -124,7 +125,7 @@ class PrivacyRequests(Protocol):
         ...
 
     async def pending(self) -> Sequence[Request]:
-        """Gives the requests of all retailers that are not done, in the order in which they changed the list.
+        """Gives the requests of all retailers that are not done: exports, then the others as they changed the list.
 
         Raises:
             PortError: can't be read now.
@@ -148,6 +149,18 @@ class PrivacyRequests(Protocol):
 
         Raises:
             PortError: it may be noted or not; the call may be repeated.
+        """
+        ...
+
+
+class RequestsAbout(Protocol):
+    """What was ever asked about one shopper, for whoever wants to know what is held."""
+
+    async def about(self, retailer_id: str, digest: str) -> Sequence[Request]:
+        """Gives the requests of a retailer that name a shopper, done or not, oldest first.
+
+        Raises:
+            PortError: can't be read now.
         """
         ...
 

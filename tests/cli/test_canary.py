@@ -116,6 +116,9 @@ def test_an_erased_shopper_leaves_no_byte(
     assert [] == [word for word in WORDS[CANARY] if word not in json.dumps(whole)]
     assert all(part["held"] for name, part in whole.items() if name in ("state", "tree", "events", "decisions"))
     assert [] == [word for word in WORDS[OTHER] if word in json.dumps(whole)]
+    exported = {"kind": "export", "shopper_ids": [CANARY]}
+    kept_at = running.post("/v1/privacy/requests", secret, exported)[1]["request_id"]
+    assert 1 == wait_until_done(running, kept_at)["documents_ready"]
     opened = hotbasket_json("privacy", "erase", CANARY, "--data", running.data)
     told = wait_until_done(running, opened["request_id"])
     assert [] == found(running, named[CANARY])
@@ -124,12 +127,14 @@ def test_an_erased_shopper_leaves_no_byte(
         after[name]["held"] for name in ("state", "tree", "events", "decisions", "failed_events")
     )
     assert ["privacy.export"] == [entry["action"] for entry in after["looked_at"]["held"]][-1:]
-    stores = {"failed events", "trees", "snapshots", "event log", "experience log", "warehouse"}
+    stores = {"failed events", "trees", "snapshots", "event log", "experience log", "warehouse", "exports"}
     receipts = {one["store"]: one for one in told["receipts"]}
     assert stores == set(receipts)
     assert {(0, None)} == {(one["left"], one["waits_for"]) for one in receipts.values()}
     assert {name for name in stores if receipts[name]["removed"]} == stores - {"failed events", "warehouse"}
     assert all(one["found"] == one["removed"] and one["visits"] >= 2 for one in receipts.values())
+    status, refused = running.post(f"/v1/privacy/requests/{kept_at}/export", secret, {"shopper_id": CANARY})
+    assert (404, "unknown_shopper") == (status, refused["error"])
     kept = {needle for _, needle in found(running, named[OTHER])}
     assert set(named[OTHER]) - kept == {named[OTHER][1], named[OTHER][2]}
     assert lookup(running, secret, OTHER)["session"]["events"] >= 5

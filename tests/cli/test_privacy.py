@@ -149,3 +149,47 @@ def test_what_can_not_be_asked(running: Running, secret: str, tmp_path: Path) ->
     request_id = str(uuid4())
     unknown = hotbasket("privacy", "status", request_id, "--data", running.data)
     assert (1, f"shop has made no request {request_id}\n") == (unknown.returncode, unknown.stderr)
+
+
+def test_an_export_by_http(running: Running, secret: str) -> None:
+    """Asked for with a key, made by the running system, and fetched; the command tells how far it is."""
+    assert "stored" == shown(running, secret, "c-exported")[0]
+    status, opened = running.post(
+        "/v1/privacy/requests", secret, {"kind": "export", "shopper_ids": ["c-exported", "c-never-seen"]}
+    )
+    assert (202, "export") == (status, opened["kind"])
+    told = wait_until_done(running, opened["request_id"])
+    assert (2, 2) == (told["shoppers"], told["documents_ready"])
+    path = f"/v1/privacy/requests/{opened['request_id']}/export"
+    status, document = running.post(path, secret, {"shopper_id": "c-exported"})
+    assert (200, ["p-pasta"]) == (status, [one["event"]["product"]["product_id"] for one in document["events"]["held"]])
+    assert [opened["request_id"]] == [one["request_id"] for one in document["requests"]["held"]]
+    assert (404, "unknown_shopper") == _refused(running.post(path, secret, {"shopper_id": "c-else"}))
+    said = hotbasket("privacy", "status", opened["request_id"], "--data", running.data).stdout
+    assert "export 2 shoppers" in said
+    assert "2 ready; the first expires at " in said
+
+
+def _refused(answer: tuple[int, Any]) -> tuple[int, str]:
+    return answer[0], answer[1]["error"]
+
+
+def test_exports_into_files(running: Running, secret: str, tmp_path: Path) -> None:
+    """One a shopper, named by the hash and readable by its owner; run again, it makes those that are missing."""
+    assert "stored" == shown(running, secret, "c-filed")[0]
+    ids, out = tmp_path / "ids.txt", tmp_path / "out"
+    ids.write_text("c-filed\nc-nobody\n", encoding="utf-8")
+    arguments = ("privacy", "export", "--file", ids, "--out", out, "--data", running.data)
+    first = hotbasket(*arguments)
+    assert (0, f"2 made, 0 were there: {out}\n") == (first.returncode, first.stdout), first.stderr
+    files = {json.loads(path.read_bytes())["shopper"]: path for path in out.iterdir()}
+    assert {f"{shopper}.json" for shopper in files} == {path.name for path in out.iterdir()}
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in files.values()}
+    assert 0o700 == out.stat().st_mode & 0o777
+    gone, stays = files.values()
+    before = stays.stat().st_mtime_ns
+    gone.unlink()
+    assert f"1 made, 1 were there: {out}\n" == hotbasket(*arguments).stdout
+    assert (True, before) == (gone.exists(), stays.stat().st_mtime_ns)
+    for wrong in (("--file", ids), ("--out", out), ("c-1", "--file", ids, "--out", out), ()):
+        assert 2 == hotbasket("privacy", "export", *wrong, "--data", running.data).returncode

@@ -168,6 +168,7 @@ class Standing:
             ports.privacy,
             ports.words,
             ports.erasures,
+            ports.exports,
         )
 
     async def start(self) -> None:

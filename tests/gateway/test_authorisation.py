@@ -25,6 +25,7 @@ OPEN_TO: dict[tuple[str, str], tuple[Scope, ...]] = {
     ("GET", "/v1/audit"): GUARDS,
     ("POST", "/v1/privacy/requests"): GUARDS,
     ("GET", "/v1/privacy/requests/{request_id}"): GUARDS,
+    ("POST", "/v1/privacy/requests/{request_id}/export"): GUARDS,
     ("GET", "/v1/campaigns"): OPERATES,
     ("POST", "/v1/campaigns"): OPERATES,
     ("GET", "/v1/campaigns/{campaign_id}"): OPERATES,

@@ -31,7 +31,7 @@ async def asked(standing: Standing, kind: str, *shopper_ids: str, **fields: Any)
 async def worked(standing: Standing) -> None:
     """Lets a privacy worker look once, when gateways that just start have had the time to speak up."""
     standing.clock.shift_ms += 5_000
-    await privacy_worker(standing.ports, standing.clock, standing.metrics).look()
+    await privacy_worker(standing.ports, standing.settings, standing.clock, standing.metrics).look()
 
 
 async def state_of(standing: Standing, answer: httpx.Response) -> tuple[str, str | None]:

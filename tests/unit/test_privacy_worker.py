@@ -14,6 +14,7 @@ from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
 from deploy.erasing import Eraser, Places
+from deploy.exporting import Exporter
 from deploy.privacy_worker import PrivacyWorker
 from domain.errors import PortError
 from domain.ids import ShopperHash
@@ -60,7 +61,8 @@ def worker_of(ports: Ports, log: Log, privacy_key: bytes) -> PrivacyWorker:
     events: Any = log
     clock = Later()
     places = Places(ports.privacy, ports.erasures, events, ports.archive, ports.shopper_data, late_s=0)
-    return PrivacyWorker(ports.privacy, ports.words, events, key_of, clock, Metrics(), Eraser(places, key_of, clock))
+    eraser, exporter = Eraser(places, key_of, clock), Exporter(ports, load_settings(), clock)
+    return PrivacyWorker(ports.privacy, ports.words, events, key_of, clock, Metrics(), eraser, exporter)
 
 
 async def opened(ports: Ports, number: int, retailer_id: str, kind: Kind) -> str:
