@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 FORGOTTEN, STAYS = "c-quillonaut", "c-stays"
 WITHIN_S = 120.0
 LOGS = {"event log", "experience log"}
-STORES = {"failed events", "trees", "snapshots", "event store"}
+STORES = {"failed events", "trees", "snapshots", "event store", "exports"}
 BY_SHOPPER = ("events", "decided", "snapshots", "trees")
 
 

@@ -172,7 +172,7 @@ async def test_a_document_that_is_too_large_is_kept_without_what_is_many(ports: 
     await Exporter(ports, SETTINGS, Ticking(), sealed_bytes_max=10).work([request])
     kept = await document(ports, request, SHOPPERS[0])
     assert [None] * 3 == [kept[name]["held"] for name in ("events", "decisions", "failed_events")]
-    assert "too many for a document that is kept" in kept["not_in_here"][-1]
+    assert "too many for a kept document" in kept["not_in_here"][-1]
     assert "done" == await stage(ports, request)
 
 

@@ -12,10 +12,12 @@ CREATE TABLE exports (
     until_ms bigint NOT NULL,
     -- 0 once it is gone.
     sealed_bytes bigint NOT NULL,
-    -- One shopper's document, compressed and encrypted: the server need not try to make it smaller.
-    sealed bytea STORAGE EXTERNAL NOT NULL,
+    -- One shopper's document, compressed and encrypted.
+    sealed bytea NOT NULL,
     PRIMARY KEY (request_id, digest)
 );
+-- The server need not try to make it smaller.
+ALTER TABLE exports ALTER COLUMN sealed SET STORAGE EXTERNAL;
 -- Whoever is erased is asked for shopper by shopper; what is old is asked for often.
 CREATE INDEX exports_by_digest ON exports (digest) WHERE sealed_bytes > 0;
 CREATE INDEX exports_by_end ON exports (until_ms) WHERE sealed_bytes > 0;
