@@ -19,6 +19,7 @@ from adapters.sqlite import log_rows, state_file
 from adapters.sqlite.audit_trail import SqliteAuditTrail
 from adapters.sqlite.budget_ledger import SqliteBudgetLedger
 from adapters.sqlite.campaigns import SqliteCampaigns
+from adapters.sqlite.control_expiry import SqliteControlExpiry
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.database import Database
 from adapters.sqlite.erasures import SqliteErasures
@@ -43,6 +44,7 @@ from domain.ports.audit_trail import AuditTrail
 from domain.ports.budget_ledger import BudgetLedger
 from domain.ports.campaigns import Campaigns
 from domain.ports.clock import Clock
+from domain.ports.control_expiry import ControlExpiry
 from domain.ports.erasures import Erasures
 from domain.ports.event_log import EventLog
 from domain.ports.event_store import EventStore
@@ -51,11 +53,12 @@ from domain.ports.exports import Exports
 from domain.ports.failed_events import FailedEvents
 from domain.ports.identity_keys import IdentityKeyRows
 from domain.ports.privacy_requests import GatewayWords, PrivacyRequests, RequestsAbout
-from domain.ports.retailers import Retailers
+from domain.ports.retailers import Retailer, Retailers
 from domain.ports.shopper_data import ShopperData
 from domain.ports.snapshot_store import SnapshotStore
 from domain.ports.tree_releases import TreeReleases
 from domain.ports.tree_store import TreeStore
+from domain.retention import kept_days
 from monitoring.metrics import Metrics
 
 
@@ -67,6 +70,8 @@ class Ports(NamedTuple):
         identity: the keys under which shoppers are named; refuses in a process that names nobody.
         shopper_data: every store that holds something of shoppers, in the order in which an erasure visits them.
         appends_late_s: for how long an append may still come through after whoever asked for it has given up.
+        control_expiry: what the control plane forgets in time.
+        expire_trees: removes a retailer's own trees of before a moment, of shoppers without a snapshot; gives how many.
         expire: removes from the stores that can't do so by themselves what is old and saved; gives how many records.
         close: flushes what was accepted and closes everything; may be repeated.
     """
@@ -91,6 +96,8 @@ class Ports(NamedTuple):
     exports: Exports
     shopper_data: Sequence[ShopperData]
     appends_late_s: float
+    control_expiry: ControlExpiry
+    expire_trees: Callable[[str, int], Awaitable[int]]
     secrets: Secrets
     expire: Callable[[], Awaitable[int]]
     close: Callable[[], Awaitable[None]]
@@ -142,7 +149,8 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
     retailers, key_rows = SqliteRetailers(files.control), SqliteIdentityKeyRows(files.control)
     privacy, exports = SqlitePrivacyRequests(files.control), SqliteExports(files.control)
     identity = IdentityKeys(retailers, key_rows, secrets)
-    retention = Retention(events, experiences, snapshots, retailers, settings, clock)
+    retention = Retention(events, experiences, files.reader, snapshots, retailers, settings, clock)
+    own_trees = SqliteShopperTrees(files.control, files.state_reader)
 
     async def close() -> None:
         await files.writer.close()
@@ -169,7 +177,7 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
         exports=exports,
         shopper_data=(
             SqliteShopperFailures(files.state, files.control),
-            SqliteShopperTrees(files.control),
+            own_trees,
             SqliteShopperSnapshots(files.state, files.state_reader),
             SqliteShopperEvents(events, files.reader),
             SqliteShopperExperiences(experiences, files.reader),
@@ -177,6 +185,8 @@ def _over_files(files: _Files, secrets: DirectorySecrets, settings: Settings, cl
         ),
         # One thread writes the log, in order: what comes late is refused or stands before what comes after it.
         appends_late_s=0,
+        control_expiry=SqliteControlExpiry(files.control),
+        expire_trees=own_trees.expire,
         secrets=secrets.read(),
         expire=retention.expire,
         close=close,
@@ -223,36 +233,55 @@ async def production(
         )
         partitions = logs.events.partitions if has_logs else 0
         stores = await open_stores(
-            settings, metrics, clock, control.generations, control.requests, partitions=partitions
+            settings,
+            metrics,
+            clock,
+            control.generations,
+            control.requests,
+            _state_days(control.retailers),
+            partitions=partitions,
         )
         opened.push_async_callback(stores.close)
-        identity = IdentityKeys(control.retailers, control.key_rows, GivenSecrets(secrets))
-        return Ports(
-            events=logs.events,
-            experiences=logs.experiences,
-            archive=stores.archive,
-            snapshots=stores.snapshots,
-            trees=stores.trees,
-            releases=stores.releases,
-            failed=stores.failed,
-            retailers=control.retailers,
-            key_rows=control.key_rows,
-            identity=identity,
-            campaigns=control.campaigns,
-            ledger=control.ledger,
-            audit=control.audit,
-            privacy=control.privacy,
-            about=control.privacy,
-            words=control.words,
-            erasures=control.erasures,
-            exports=control.exports,
-            shopper_data=(*stores.shopper_data, *logs.shopper_data, _exports_of(control.exports, identity)),
-            appends_late_s=BATCH_S,
-            secrets=secrets,
-            expire=_nothing_to_expire,
-            close=opened.pop_all().aclose,
-        )
+        return _over_servers(control, logs, stores, secrets, BATCH_S, opened.pop_all().aclose)
     raise AssertionError("unreachable: the stack swallows nothing")
+
+
+def _over_servers(
+    control: Any,
+    logs: Any,
+    stores: Any,  # Any: their libraries may not be there
+    secrets: Secrets,
+    late_s: float,
+    close: Callable[[], Awaitable[None]],
+) -> Ports:
+    identity = IdentityKeys(control.retailers, control.key_rows, GivenSecrets(secrets))
+    return Ports(
+        events=logs.events,
+        experiences=logs.experiences,
+        archive=stores.archive,
+        snapshots=stores.snapshots,
+        trees=stores.trees,
+        releases=stores.releases,
+        failed=stores.failed,
+        retailers=control.retailers,
+        key_rows=control.key_rows,
+        identity=identity,
+        campaigns=control.campaigns,
+        ledger=control.ledger,
+        audit=control.audit,
+        privacy=control.privacy,
+        about=control.privacy,
+        words=control.words,
+        erasures=control.erasures,
+        exports=control.exports,
+        shopper_data=(*stores.shopper_data, *logs.shopper_data, _exports_of(control.exports, identity)),
+        appends_late_s=late_s,
+        control_expiry=control.expiry,
+        expire_trees=stores.expire_trees,
+        secrets=secrets,
+        expire=_nothing_to_expire,
+        close=close,
+    )
 
 
 async def _side_by_side(opened: AsyncExitStack, *opening: Coroutine[Any, Any, Any]) -> list[Any]:  # Any: ports differ
@@ -337,6 +366,16 @@ def require_servers(settings: Settings, needed: Sequence[str] = ("kafka", "scyll
         raise Refused(
             *(f"HOTBASKET_{name.upper()} is not set: it says where the server is; see .env.example" for name in missing)
         )
+
+
+def _state_days(retailers: Retailers) -> Callable[[str], int]:
+    """Tells for how many days a shopper's state is kept, by retailer id: three years where nobody said anything."""
+
+    def days(retailer_id: str) -> int:
+        known = retailers.current().retailers
+        return kept_days(known.get(retailer_id) or Retailer(retailer_id=retailer_id, name=retailer_id), "state")
+
+    return days
 
 
 async def _nothing_to_expire() -> int:

@@ -19,6 +19,7 @@ from deploy.evaluate_baskets import evaluate_baskets
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, in_stores
 from deploy.uplift import uplift
+from domain.retention import kept_days
 
 commands = typer.Typer(no_args_is_help=True)
 Day = Annotated[
@@ -135,7 +136,7 @@ def push(
 
 @commands.command()
 def expire(data: Where = None, retailer: RetailerName = None, as_json: Json = False) -> None:
-    """Remove from the warehouse the days that are older than the retailer keeps them (retailer set --retention-days).
+    """Remove from the warehouse the days that are older than the retailer's (retailer set --keep history=DAYS).
 
     Their files go too. Days that were cooled are those on which events happened.
 
@@ -145,7 +146,7 @@ def expire(data: Where = None, retailer: RetailerName = None, as_json: Json = Fa
         from batch.forget import forget_days  # noqa: PLC0415 - after the libraries are known to be there
         from batch.jobs import run  # noqa: PLC0415
 
-        before = job.as_of - timedelta(days=job.retailer.retention_days)
+        before = job.as_of - timedelta(days=kept_days(job.retailer, "history"))
         done = run("expire", job, lambda one: forget_days(one.warehouse, one.retailer_id, before, one.report))
     _tell({"before": before.isoformat(), **msgspec.to_builtins(done)}, as_json)
 

@@ -17,6 +17,7 @@ from adapters.settings import load_settings
 from adapters.wiring import Ports
 from deploy.audited import audited
 from deploy.options import Json, RetailerName, Where, document, say
+from deploy.privacy_check import privacy_check
 from deploy.privacy_export import export
 from deploy.shoppers_named import File, Shoppers, read_ids
 from deploy.stores import chosen, hash_of, in_stores
@@ -131,6 +132,9 @@ def worker() -> None:
 
     logs.configure("stdout")
     sys.exit(uvloop.run(serve_privacy_worker(load_settings())))
+
+
+commands.command("check")(privacy_check)
 
 
 def _ask(

@@ -20,6 +20,7 @@ from adapters.wiring import Ports, Role, production
 from adapters.zones import zone_of
 from batch.archive import Archiver
 from batch.archive import Stores as ArchiverStores
+from deploy.house_keeping import HouseKeeper
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
@@ -174,11 +175,13 @@ async def serve_privacy_worker(settings: Settings) -> int:
         if warehouse is None:
             log.warning(UNVISITED)
         worker = privacy_worker(opened.ports, settings, opened.clock, opened.metrics, warehouse)
+        keeper = HouseKeeper(opened.ports, warehouse, settings, opened.clock, opened.metrics)
+        backs = [Back("privacy worker", worker.run, worker.stop), Back("house keeper", keeper.run, keeper.stop)]
 
         async def started() -> None:
             log.info("working on privacy requests", metrics_url=opened.metrics_url, pid=os.getpid())
 
-        return await live(None, [Back("privacy worker", worker.run, worker.stop)], started)
+        return await live(None, backs, started)
     raise AssertionError("unreachable: the stack swallows nothing")
 
 

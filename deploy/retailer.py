@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from msgspec import structs
@@ -12,6 +12,7 @@ from msgspec import structs
 from adapters.wiring import Ports
 from adapters.zones import is_zone
 from deploy.audited import audited, note
+from deploy.kept_days import Keep, read_kept
 from deploy.options import Json, Where, document, say
 from deploy.origins import origin
 from deploy.retailer_identity import new_shopper_key, rewrap_keys
@@ -21,6 +22,7 @@ from domain.errors import Refused
 from domain.money import is_currency
 from domain.permissions import Scope
 from domain.ports.retailers import Retailer
+from domain.retention import DAYS_MAX, KINDS, kept_days
 
 commands = typer.Typer(no_args_is_help=True)
 NAME_MAX = 128
@@ -56,7 +58,8 @@ ConsentDefault = Annotated[
     Consent | None, typer.Option("--consent-default", help="What an event without consent means; granted until set.")
 ]
 RetentionDays = Annotated[
-    int | None, typer.Option("--retention-days", min=1, max=3_650, help="Days that a shopper's data is kept.")
+    int | None,
+    typer.Option("--retention-days", min=1, max=DAYS_MAX, help="Days that history and state of shoppers are kept."),
 ]
 CurrencyCode = Annotated[
     str | None, typer.Option("--currency", help="ISO 4217 code of catalogue prices and of prices without one.")
@@ -93,6 +96,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     time_zone: TimeZone = None,
     pii: PiiRule = None,
     on_withdrawal: OnWithdrawalRule = None,
+    keep: Keep = None,
     as_json: Json = False,
 ) -> None:
     """Add a retailer and print its two keys, which are never shown again.
@@ -105,7 +109,8 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter an option
     if not (name == name.strip() and 1 <= len(name) <= NAME_MAX and name.isprintable()):
         raise Refused(f"a retailer's name has 1 to {NAME_MAX} printable characters without spaces around it")
     made = Retailer(retailer_id=f"r-{secrets.token_hex(8)}", name=name)
-    retailer = _with(made, origins, consent_default, retention_days, currency, time_zone, pii, on_withdrawal)
+    rules = _Rules(origins, consent_default, retention_days, currency, time_zone, pii, on_withdrawal, keep)
+    retailer = _with(made, rules)
     keys: dict[Scope, str] = {"write": new_key("write"), "secret": new_key("secret")}
 
     async def work(ports: Ports) -> None:
@@ -133,8 +138,10 @@ def list_retailers(data: Where = None, as_json: Json = False) -> None:
         document([structs.asdict(retailer) for retailer in retailers])
         return
     for retailer in retailers:
-        rules = {name: value for name, value in structs.asdict(retailer).items() if name not in ("name", "origins")}
+        hidden = ("name", "origins", "kept_days")
+        rules = {name: value for name, value in structs.asdict(retailer).items() if name not in hidden}
         say(f"{retailer.name}: " + ", ".join(f"{name} {value}" for name, value in rules.items()))
+        say("  keeps, in days: " + ", ".join(f"{kind} {kept_days(retailer, kind)}" for kind in KINDS))
         say(f"  origins: {', '.join(retailer.origins) or 'none, so no web page may post or listen'}")
 
 
@@ -149,20 +156,21 @@ def set_rules(  # noqa: PLR0913, PLR0917 - one parameter an option
     time_zone: TimeZone = None,
     pii: PiiRule = None,
     on_withdrawal: OnWithdrawalRule = None,
+    keep: Keep = None,
     as_json: Json = False,
 ) -> None:
     """Change a retailer's rules; what is not named stays, and origins that are named replace the old ones.
 
     Example: hotbasket retailer set "Fresh & Co" --consent-default denied --time-zone Europe/Paris
     """
-    given = (origins, consent_default, retention_days, currency, time_zone, pii, on_withdrawal)
+    given = _Rules(origins, consent_default, retention_days, currency, time_zone, pii, on_withdrawal, keep)
     if all(value is None for value in given):
         raise typer.BadParameter("name at least one rule to change")
 
     async def work(ports: Ports) -> Retailer:
         before = chosen(ports, name)
         async with audited(ports, before.retailer_id, "retailer.set"):
-            changed = _with(before, *given)
+            changed = _with(before, given)
             await ports.retailers.change(changed)
         return changed
 
@@ -180,21 +188,26 @@ commands.command("new-shopper-key")(new_shopper_key)
 commands.command("rewrap-keys")(rewrap_keys)
 
 
-def _with(
-    retailer: Retailer,
-    origins: list[str] | None,
-    consent_default: Consent | None,
-    retention_days: int | None,
-    currency: str | None,
-    time_zone: str | None,
-    pii: Pii | None,
-    on_withdrawal: OnWithdrawal | None,
-) -> Retailer:
+class _Rules(NamedTuple):
+    """What a command line says of a retailer's rules, in the options' order; None = nothing."""
+
+    origins: list[str] | None
+    consent_default: Consent | None
+    retention_days: int | None
+    currency: str | None
+    time_zone: str | None
+    pii: Pii | None
+    on_withdrawal: OnWithdrawal | None
+    keep: list[str] | None
+
+
+def _with(retailer: Retailer, rules: _Rules) -> Retailer:
     """The retailer with the rules that are given, each checked.
 
     Raises:
         Refused: every rule that is wrong.
     """
+    origins, consent_default, retention_days, currency, time_zone, pii, on_withdrawal, keep = rules
     faults: list[str] = []
     changes: dict[str, Any] = {"retention_days": retention_days}
     changes["consent_default"] = consent_default and consent_default.value
@@ -210,6 +223,8 @@ def _with(
         changes["time_zone"] = time_zone
         if not is_zone(time_zone):
             faults.append(f"{time_zone!r} is no IANA time zone: give a name like Europe/Paris")
+    if keep is not None:
+        changes["kept_days"] = {**retailer.kept_days, **read_kept(keep, faults)}
     if faults:
         raise Refused(*faults)
     return structs.replace(retailer, **{name: value for name, value in changes.items() if value is not None})

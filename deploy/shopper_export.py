@@ -21,6 +21,7 @@ from domain.ids import ShopperHash, ShopperKey, shopper_digest
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
 from domain.privacy import told
+from domain.retention import kept_days
 from domain.timestamps import rfc3339
 from domain.tree import to_json
 
@@ -38,8 +39,6 @@ ELSEWHERE: Final = (
 """What is not in a document, and why."""
 TOO_MANY_FAILED: Final = "failed events beyond the newest 10,000 of the retailer: hotbasket failed list"
 TOO_LARGE: Final = "events, decisions, failed events, history: too many for a kept document; hotbasket privacy export"
-KEPT_DAYS: Final = 1_095
-"""Of a snapshot, wherever it is: no retailer may keep one for longer."""
 _LARGE: Final = ("events", "decisions", "failed_events", "history")
 _FAILED_MAX = 10_000
 _AUDIT_PAGE = 5_000
@@ -116,15 +115,15 @@ async def export(
         "shopper": key.shopper,
         "retailer": retailer.name,
         "made_at": rfc3339(now_ms),
-        "state": _part(f"{KEPT_DAYS:,} days after the last event at most", await _state(ports, key)),
+        "state": _part(f"{kept_days(retailer, 'state'):,} days after the last event", await _state(ports, key)),
         "tree": _part("until two newer ones are released", await _tree(ports, key)),
         "events": _part(hot_days, [] if history is None else await _plain(history.records)),
         "decisions": _part(hot_days, [] if history is None else await _decisions(history)),
         "failed_events": _part(failed_days, list(beside.failed.get(key.shopper, ()))),
         **past,
         "suppressed": _part("until it is taken back", digest in _listed(ports, key)),
-        "requests": _part("for good", [told(one) for one in about]),
-        "looked_at": _part("for good", list(beside.looked_at.get(digest, ()))),
+        "requests": _part(f"{kept_days(retailer, 'requests'):,} days after it is done", [told(one) for one in about]),
+        "looked_at": _part(f"{kept_days(retailer, 'audit'):,} days", list(beside.looked_at.get(digest, ()))),
         "not_in_here": [*elsewhere, *ELSEWHERE, *(() if beside.is_whole else (TOO_MANY_FAILED,))],
     }
 
@@ -151,7 +150,7 @@ async def _past(
         return [f"{_PAST}: {error}"], {}
     for row in tables.get("grown_trees", ()):
         row["tree"] = to_json(row["tree"], key.shopper)
-    return [], {"history": _part(f"{retailer.retention_days:,} days", msgspec.to_builtins(tables))}
+    return [], {"history": _part(f"{kept_days(retailer, 'history'):,} days", msgspec.to_builtins(tables))}
 
 
 async def _state(ports: Ports, key: ShopperKey) -> Json | None:

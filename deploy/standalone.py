@@ -22,6 +22,7 @@ from adapters.vault_wiring import OpenedVault, open_vault
 from adapters.wiring import Ports, embedded
 from adapters.zones import zone_of
 from deploy.demo.setup import Demo, setup
+from deploy.house_keeping import HouseKeeper
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
@@ -93,11 +94,14 @@ async def serve(options: Options, settings: Settings) -> int:
         front = Front(parts.gateway, HttpServer(parts.gateway, settings), listener)
         worker = Back("worker", parts.worker.run, parts.worker.stop)
         keeper = VaultKeeper(vault.vault, settings, clock)
-        privacy = privacy_worker(ports, settings, clock, metrics, warehouse_data(options.data, settings))
+        warehouse = warehouse_data(options.data, settings)
+        privacy = privacy_worker(ports, settings, clock, metrics, warehouse)
+        house = HouseKeeper(ports, warehouse, settings, clock, metrics)
         backs = [
             worker,
             Back("vault keeper", keeper.run, keeper.stop),
             Back("privacy worker", privacy.run, privacy.stop),
+            Back("house keeper", house.run, house.stop),
         ]
 
         async def started() -> None:

@@ -235,6 +235,17 @@ class PrivacyMetrics:
         self.privacy_errors = Counter(
             "hotbasket_privacy_errors", "Attempts at a privacy request that failed", registry=registry
         )
+        self.privacy_too_old_days = Gauge(
+            "hotbasket_privacy_too_old_days",
+            "Days by which the oldest record of a store is beyond what its retailer allows, 0 when none is",
+            ["store"],
+            registry=registry,
+        )
+        self.privacy_checked_at_s = Gauge(
+            "hotbasket_privacy_check_timestamp_seconds",
+            "When all stores were last searched for what is too old",
+            registry=registry,
+        )
 
 
 class ArchiverMetrics:

@@ -83,7 +83,9 @@ async def open_logs(
         await producer.close()
         await client.close()
 
-    return KafkaLogs(events, experiences, (KafkaEventData(settings), KafkaExperienceData(settings)), close)
+    return KafkaLogs(
+        events, experiences, (KafkaEventData(settings, partitions), KafkaExperienceData(settings, partitions)), close
+    )
 
 
 def _partitions(events: int | None, experiences: int | None, settings: Settings) -> int:

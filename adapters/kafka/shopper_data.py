@@ -27,9 +27,10 @@ _WAITS_FOR = "the log's retention"
 class _TopicData(ABC):
     """One topic's part; a visit has a consumer of its own, since it is rare."""
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
         self._settings = settings
         self._topic = topic
+        self._partitions = partitions
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Removes nothing: `left` are the shoppers of whom records may still be there."""
@@ -44,6 +45,27 @@ class _TopicData(ABC):
             await stop(consumer)
         return Visit(found=0, removed=0, left=left, waits_for=_WAITS_FOR if left else "")
 
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Gives the time of the oldest record of all retailers: partitions are everybody's, and segments go whole."""
+        del retailer_id
+        consumer = lone_consumer(self._settings)
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                await consumer.start()
+                found = await self._first_times(consumer)
+        except (KafkaError, TimeoutError) as error:
+            raise PortError(f"{self._topic} does not say how old it is: {error!r}", retriable=True) from error
+        finally:
+            await stop(consumer)
+        oldest = min(found, default=before_ms)
+        return oldest if oldest < before_ms else None
+
+    async def _first_times(self, consumer: AIOKafkaConsumer) -> list[int]:
+        """Gives the brokers' time of the first record of each partition that has one."""
+        ats = [TopicPartition(self._topic, number) for number in range(self._partitions)]
+        first = await consumer.offsets_for_times(dict.fromkeys(ats, 0))
+        return [found.timestamp for found in first.values() if found is not None]
+
     @abstractmethod
     async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int: ...
 
@@ -56,9 +78,9 @@ class KafkaEventData(_TopicData):
 
     name = "event log"
 
-    def __init__(self, settings: Settings) -> None:
-        """Takes how to reach Kafka."""
-        super().__init__(settings, topics_of(settings).events)
+    def __init__(self, settings: Settings, partitions: int) -> None:
+        """Takes how to reach Kafka, and the topic's partitions."""
+        super().__init__(settings, topics_of(settings).events, partitions)
 
     async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int:
         begins, full = await _full(consumer, {self._at(one): one.past_ms for one in shoppers})
@@ -73,9 +95,9 @@ class KafkaExperienceData(_TopicData):
 
     name = "experience log"
 
-    def __init__(self, settings: Settings) -> None:
-        """Takes how to reach Kafka."""
-        super().__init__(settings, topics_of(settings).experiences)
+    def __init__(self, settings: Settings, partitions: int) -> None:
+        """Takes how to reach Kafka, and the topic's partitions."""
+        super().__init__(settings, topics_of(settings).experiences, partitions)
 
     async def _left(self, consumer: AIOKafkaConsumer, shoppers: Sequence[Erased]) -> int:
         times: dict[TopicPartition, int] = {}

@@ -14,7 +14,7 @@ from adapters.postgres.database import Database, Session
 from adapters.settings import Settings
 from domain.errors import PortError, Refused
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """The highest number of a file that this code knows."""
 MIGRATION_S = 600.0
 """Seconds for one statement of a file, and for waiting until somebody else has migrated."""

@@ -9,6 +9,7 @@ from adapters.postgres.audit_trail import PostgresAuditTrail
 from adapters.postgres.budget_ledger import PostgresBudgetLedger
 from adapters.postgres.campaigns import PostgresCampaigns
 from adapters.postgres.control_cache import ControlCache
+from adapters.postgres.control_expiry import PostgresControlExpiry
 from adapters.postgres.database import Database
 from adapters.postgres.erasures import PostgresErasures
 from adapters.postgres.exports import PostgresExports
@@ -41,6 +42,7 @@ class PostgresControl(NamedTuple):
     words: PostgresGatewayWords
     erasures: PostgresErasures
     exports: PostgresExports
+    expiry: PostgresControlExpiry
     generations: PostgresGenerations
     requests: PostgresReplayRequests
     close: Callable[[], Awaitable[None]]
@@ -91,6 +93,7 @@ async def open_control(settings: Settings, metrics: Metrics, clock: Clock) -> Po
         words,
         PostgresErasures(database),
         PostgresExports(database),
+        PostgresControlExpiry(database),
         generations,
         requests,
         close,

@@ -117,6 +117,22 @@ class ScyllaFailedEvents:
             async for event in self._stream(retailer_id, day):
                 yield event
 
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Gives when the first failure on the oldest day before a moment was, None where there is none before it.
+
+        Raises:
+            PortError: can't be read now.
+        """
+        last = None
+        async for day in self._days((retailer_id,)):
+            if day * _DAY_MS < before_ms:
+                last = day
+        if last is None:
+            return None
+        found = [event.failed_at_ms async for event in self._stream(retailer_id, last)]
+        oldest = min(found, default=before_ms)
+        return oldest if oldest < before_ms else None
+
     async def expire(self, now_ms: int) -> int:
         """Removes what has expired, and the requests that have nothing left to replay; TTL does the daily work."""
         gone = 0

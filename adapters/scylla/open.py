@@ -35,6 +35,7 @@ class ScyllaStores(NamedTuple):
     releases: ScyllaTreeReleases
     failed: ScyllaFailedEvents
     shopper_data: tuple[ShopperData, ...]
+    expire_trees: Callable[[str, int], Awaitable[int]]
     close: Callable[[], Awaitable[None]]
 
 
@@ -55,12 +56,14 @@ async def open_stores(
     clock: Clock,
     generations: ControlPlane,
     requests: ReplayRequests,
+    state_days: Callable[[str], int],
     *,
     partitions: int,
 ) -> ScyllaStores:
     """Connects, checks the schema and prepares every statement; call it after any fork.
 
     Args:
+        state_days: gives for how many days a retailer's snapshots are kept.
         partitions: of the log; 0 for a process that opened none.
 
     Raises:
@@ -70,19 +73,21 @@ async def open_stores(
     modules = (event_store, snapshot_store, tree_store, tree_releases, failed_events, shopper_data)
     session = await _session(settings, metrics, modules)
     releases = ScyllaTreeReleases(session, generations)
+    own_trees = ScyllaTreeData(session, generations)
     failed = ScyllaFailedEvents(session, requests, clock, partitions=partitions)
     return ScyllaStores(
         archive=ScyllaEventStore(session, batch_events_max=settings.archive_batch_events),
-        snapshots=ScyllaSnapshotStore(session, clock),
+        snapshots=ScyllaSnapshotStore(session, clock, state_days),
         trees=ScyllaTreeStore(session, generations, releases),
         releases=releases,
         failed=failed,
         shopper_data=(
             ScyllaFailedData(failed),
-            ScyllaTreeData(session, generations),
+            own_trees,
             ScyllaSnapshotData(session),
-            ScyllaEventData(session, hot_days=settings.hot_days),
+            ScyllaEventData(session, hot_days=settings.hot_days, partitions=partitions),
         ),
+        expire_trees=own_trees.expire,
         close=session.close,
     )
 

@@ -14,8 +14,10 @@ from cassandra.util import Date
 
 from adapters.control_plane import GenerationRows, releases_of
 from adapters.scylla.failed_events import ScyllaFailedEvents
+from adapters.scylla.old_trees import OldTrees
 from adapters.scylla.session import Row, Session
 from adapters.scylla.slots import DEFAULT_SLOT, SHOPPERS_AT_ONCE, slot_of
+from adapters.scylla.snapshot_store import old_snapshots
 from adapters.scylla.timestamps import delete_timestamp
 from domain.ids import ShopperKey
 from domain.ports.failed_events import FailedEvent
@@ -33,6 +35,10 @@ STATEMENTS = {
     " WHERE retailer_id = ? AND day = ? AND partition = ? AND shopper IN ?",
     "erase_events": "DELETE FROM {keyspace}.events USING TIMESTAMP ?"
     " WHERE retailer_id = ? AND day = ? AND partition = ? AND shopper = ?",
+    "look_for_events": "SELECT shopper FROM {keyspace}.events"
+    " WHERE retailer_id = ? AND day = ? AND partition = ? LIMIT 1",
+    "look_for_decided": "SELECT shopper FROM {keyspace}.decided"
+    " WHERE retailer_id = ? AND day = ? AND partition = ? LIMIT 1",
     "find_decided": "SELECT shopper, WRITETIME(record) FROM {keyspace}.decided"
     " WHERE retailer_id = ? AND day = ? AND partition = ? AND shopper IN ?",
     "erase_decided": "DELETE FROM {keyspace}.decided USING TIMESTAMP ?"
@@ -41,6 +47,8 @@ STATEMENTS = {
 _DAY_MS = 86_400_000
 _ARCHIVED_LATE_DAYS = 8
 """A row's life begins when the archiver writes it, which may be as late as the log is kept: 7 days and a segment."""
+_LOOK_BACK_DAYS = 49
+"""As far as rows reach back that were written while `HOTBASKET_HOT_DAYS` was at its greatest."""
 _READS_AT_ONCE = 32
 _ROWS_MAX = 50
 _AGAIN = "the next visit"
@@ -89,6 +97,10 @@ class ScyllaFailedData:
         await self._failed.forget(found)
         return _visit(len(found), len(await self._find(shoppers)))
 
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Looks through the days of a year, and reads the oldest on which something failed."""
+        return await self._failed.oldest_ms(retailer_id, before_ms)
+
     async def _find(self, shoppers: Sequence[Erased]) -> list[str]:
         by_key = {one.key: one for one in shoppers}
         return [
@@ -108,6 +120,7 @@ class ScyllaTreeData:
         """Takes the session, and the control plane's rows."""
         self._session = session
         self._rows = rows
+        self._old = OldTrees(session, rows)
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Removes the trees of all generations begun so far, those too that a job still brings.
@@ -120,6 +133,18 @@ class ScyllaTreeData:
         }
         limits = _by_slot((one.key, begun[one.key.retailer_id]) for one in shoppers if begun[one.key.retailer_id])
         return await _erase(self._session, [(_TREES, limits)])
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Looks for old trees of shoppers without a snapshot: those of the active are replaced."""
+        return await self._old.oldest_ms(retailer_id, before_ms)
+
+    async def expire(self, retailer_id: str, before_ms: int) -> int:
+        """Removes what `oldest_ms` looks for, and gives how many.
+
+        Raises:
+            PortError: some may be removed.
+        """
+        return await self._old.expire(retailer_id, before_ms)
 
 
 class ScyllaSnapshotData:
@@ -140,16 +165,23 @@ class ScyllaSnapshotData:
         snapshots = _by_slot((one.key, delete_timestamp(one.state_until)) for one in shoppers)
         return await _erase(self._session, [(_TIMERS, timers), (_SNAPSHOTS, snapshots)])
 
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Reads the retailer's snapshots page by page up to the first page with one that is too old."""
+        async for old in old_snapshots(self._session, retailer_id, before_ms):
+            return min(one.touched_at_ms for one in old)
+        return None
+
 
 class ScyllaEventData:
     """Events and decisions received until the shopper's end; unreadable at once, on disk until their days are over."""
 
     name = "event store"
 
-    def __init__(self, session: Session, *, hot_days: int) -> None:
-        """Takes the session, and for how many days rows live."""
+    def __init__(self, session: Session, *, hot_days: int, partitions: int) -> None:
+        """Takes the session, for how many days rows live, and the log's partitions."""
         self._session = session
         self._days = hot_days + _ARCHIVED_LATE_DAYS
+        self._partitions = partitions
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Looks through all days whose rows may live, and deletes only where something is found."""
@@ -162,6 +194,18 @@ class ScyllaEventData:
                 place = (one.key.retailer_id, day, one.place.partition)
                 limits.setdefault(place, {})[one.key.shopper] = one.until_ms * 1_000
         return await _erase(self._session, [(_EVENTS, limits), (_DECIDED, limits)])
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Asks each day that lies wholly before the moment for a first row, as far back as no row can have lived."""
+        last = before_ms // _DAY_MS - 1
+        for day in range(last - self._days - _LOOK_BACK_DAYS, last + 1):
+            places = [(retailer_id, Date(day), partition) for partition in range(self._partitions)]
+            for start in range(0, len(places), _READS_AT_ONCE):
+                part = places[start : start + _READS_AT_ONCE]
+                for statement in ("look_for_events", "look_for_decided"):
+                    if any(await self._session.read(statement, part)):
+                        return day * _DAY_MS
+        return None
 
 
 async def _erase(session: Session, work: Sequence[tuple[_Table, _Limits]]) -> Visit:

@@ -6,21 +6,18 @@ each before what relies on it: pending timers, the snapshots, and how far a part
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from adapters.scylla.session import Row, Session
-from adapters.scylla.slots import slices, slot_of
+from adapters.scylla.slots import SLOTS, slices, slot_of
 from adapters.scylla.timestamps import delete_timestamp, write_timestamp
 from domain.ids import Position, ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.snapshot_store import Snapshot
 
-KEPT_DAYS = 1_095
-"""Days after its last save when a shopper's snapshot expires by itself: the longest that any retailer keeps one."""
 _DAY_S = 86_400
-_TTL_S = KEPT_DAYS * _DAY_S
 _ROWS_MAX = 50
 
 STATEMENTS = {
@@ -28,8 +25,8 @@ STATEMENTS = {
     " USING TIMESTAMP ? AND TTL ?",
     "load_snapshots": "SELECT shopper, snapshot FROM {keyspace}.snapshots"
     " WHERE retailer_id = ? AND slot = ? AND shopper IN ?",
-    "scan_snapshots": "SELECT retailer_id, slot, shopper, snapshot FROM {keyspace}.snapshots"
-    " WHERE token(retailer_id, slot) > ? AND token(retailer_id, slot) <= ?",
+    "list_snapshots": "SELECT retailer_id, slot, shopper, snapshot FROM {keyspace}.snapshots"
+    " WHERE retailer_id = ? AND slot = ?",
     "forget_snapshot": "DELETE FROM {keyspace}.snapshots USING TIMESTAMP ?"
     " WHERE retailer_id = ? AND slot = ? AND shopper = ?",
     "save_timer": "INSERT INTO {keyspace}.timers (partition, retailer_id, shopper, due_at_ms) VALUES (?, ?, ?, ?)"
@@ -44,12 +41,13 @@ _position_decoder = msgspec.msgpack.Decoder(tuple[int, int])
 
 
 class ScyllaSnapshotStore:
-    """Every shopper's last snapshot, until three years after it was saved."""
+    """Every shopper's last snapshot, for as many days after it was saved as the retailer says."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        """Takes the session, and the clock from which a timer's remaining life is counted."""
+    def __init__(self, session: Session, clock: Clock, kept_days: Callable[[str], int]) -> None:
+        """Takes the session, the clock from which a timer's remaining life is counted, and the days by retailer id."""
         self._session = session
         self._clock = clock
+        self._kept_days = kept_days
 
     async def load(self, keys: Sequence[ShopperKey]) -> Mapping[ShopperKey, bytes]:
         """Reads all storage partitions concerned at once."""
@@ -78,7 +76,7 @@ class ScyllaSnapshotStore:
             slot = slot_of(shopper)
             blob = _encoder.encode((*one.position, one.due_at_ms, one.touched_at_ms, one.payload))
             by_slot.setdefault((retailer_id, slot), []).append(
-                (retailer_id, slot, shopper, blob, write_timestamp(one.position), _TTL_S)
+                (retailer_id, slot, shopper, blob, write_timestamp(one.position), self._kept_days(retailer_id) * _DAY_S)
             )
         await self._session.write_batches("save_timer", [timers], rows_max=_ROWS_MAX, blob_at=None)
         await self._session.write_batches("save_snapshot", by_slot.values(), rows_max=_ROWS_MAX, blob_at=3)
@@ -101,14 +99,13 @@ class ScyllaSnapshotStore:
         ((*rows,),) = await self._session.read("load_head", [(partition,)])
         return Position(*_position_decoder.decode(rows[0][0])) if rows else None
 
-    async def expire(self, untouched_since_ms: int) -> int:
-        """Reads the whole table, some token ranges at a time, and removes the inactive.
+    async def expire(self, retailer_id: str, untouched_since_ms: int) -> int:
+        """Reads the retailer's snapshots page by page, and removes the inactive.
 
-        TTL does the daily work. This is for whoever wants snapshots to go earlier, and costs a read of all of them.
+        TTL does the daily work. This is for those that were saved while the retailer still kept them longer.
         """
         gone = 0
-        async for rows in self._session.scan("scan_snapshots"):
-            old = [one for one in _decoded(rows) if one.touched_at_ms < untouched_since_ms]
+        async for old in old_snapshots(self._session, retailer_id, untouched_since_ms):
             await self._session.write(
                 "forget_snapshot",
                 (
@@ -127,6 +124,19 @@ class ScyllaSnapshotStore:
             for (retailer_id, slot, _), rows in zip(asked, found, strict=True)
             for one in _decoded((retailer_id, slot, *row) for row in rows)
         ]
+
+
+async def old_snapshots(session: Session, retailer_id: str, before_ms: int) -> AsyncIterator[Sequence[Snapshot]]:
+    """Gives those of a retailer's snapshots that were last touched before a moment, page by page.
+
+    Raises:
+        PortError: can't be read now.
+    """
+    for slot in range(SLOTS):
+        async for rows in session.pages("list_snapshots", (retailer_id, slot)):
+            old = [one for one in _decoded(rows) if one.touched_at_ms < before_ms]
+            if old:
+                yield old
 
 
 def _decoded(rows: Iterable[Row]) -> Iterable[Snapshot]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from adapters.control_plane import GenerationRows, releases_of
 from adapters.scylla.session import Row, Session
 from adapters.scylla.slots import DEFAULT_SLOT, SLOTS, slices, slot_of
-from adapters.scylla.snapshot_store import KEPT_DAYS
 from domain.ids import ShopperKey
 from domain.ports.tree_releases import Release
 from domain.ports.tree_store import DEFAULT
@@ -26,6 +25,8 @@ STATEMENTS = {
     "forget_tree": "DELETE FROM {keyspace}.trees USING TIMESTAMP ?"
     " WHERE retailer_id = ? AND slot = ? AND shopper = ? AND generation = ?",
 }
+KEPT_DAYS = 1_095
+"""Days after which a shopper's own tree expires by itself, whatever the retailer says."""
 _TTL_S = KEPT_DAYS * 86_400
 _FOR_GOOD = 0
 _ROWS_MAX = 50

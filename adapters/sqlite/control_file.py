@@ -142,8 +142,21 @@ _EXPORTS = (
     "CREATE INDEX exports_by_end ON exports (until_ms) WHERE sealed_bytes > 0",
 )
 
+_RETENTION = (
+    # Since when each retailer's trail is whole; what is older has expired, and only that can be deleted. It only grows.
+    "CREATE TABLE audit_kept (retailer_id TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TRIGGER audit_kept_only_grows BEFORE UPDATE ON audit_kept WHEN NEW.since_ms < OLD.since_ms
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+    """CREATE TRIGGER audit_kept_stays BEFORE DELETE ON audit_kept
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+    "DROP TRIGGER audit_keeps_every_entry",
+    """CREATE TRIGGER audit_keeps_its_time BEFORE DELETE ON audit
+        WHEN OLD.at_ms >= COALESCE((SELECT since_ms FROM audit_kept WHERE retailer_id = OLD.retailer_id), 0)
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END""",
+)
+
 SCHEMA = Schema(
-    version=8,
+    version=9,
     statements=(
         "CREATE TABLE versions (subject TEXT PRIMARY KEY, version INTEGER NOT NULL)",
         *(f"INSERT INTO versions VALUES ('{subject}', 1)" for subject in _SUBJECTS),  # noqa: S608 - our own words
@@ -160,7 +173,7 @@ SCHEMA = Schema(
         "CREATE TABLE replays (failed_id TEXT PRIMARY KEY, partition INTEGER NOT NULL)",
     ),
     synchronous="FULL",
-    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY, _IDENTITY_KEYS, _ERASURES, _EXPORTS),
+    upgrades=(_RELEASES, _CAMPAIGNS, _AUDIT, _PRIVACY, _IDENTITY_KEYS, _ERASURES, _EXPORTS, _RETENTION),
 )
 
 

@@ -92,6 +92,13 @@ class LogRows:
         self._since = (
             f"SELECT first_offset, count, payloads FROM {table} WHERE received_at_ms >= ? ORDER BY first_offset"  # noqa: S608
         )
+        self._oldest_first = (
+            f"SELECT first_offset, count, payloads, received_at_ms FROM {table} WHERE first_offset >= ?"  # noqa: S608
+            " ORDER BY first_offset LIMIT ?"
+        )
+        self._newest = (
+            f"SELECT first_offset, count, payloads, received_at_ms FROM {table} ORDER BY first_offset DESC LIMIT 1"  # noqa: S608
+        )
         self._one = f"SELECT count, payloads FROM {table} WHERE first_offset = ?"  # noqa: S608
         self._update = f"UPDATE {table} SET payloads = ? WHERE first_offset = ?"  # noqa: S608
         self._delete = f"DELETE FROM {table} WHERE first_offset = ?"  # noqa: S608
@@ -145,6 +152,30 @@ class LogRows:
             held[offset - first] = payload
         connection.execute(self._update, (_encoder.encode(held), first))
         return len(payloads)
+
+    def older(
+        self, connection: sqlite3.Connection, before_ms: int, first: int, rows_max: int
+    ) -> tuple[list[tuple[Row, int]], bool]:
+        """Gives the oldest rows from an offset on up to the first that was received at a time or later.
+
+        Returns:
+            Rows, each with when its latest record was received, and whether there may be more.
+        """
+        found = connection.execute(self._oldest_first, (first, rows_max)).fetchall()
+        old = [
+            (Row(offset, count, _payloads(blob, count), blob), received_at_ms)
+            for offset, count, blob, received_at_ms in takewhile(lambda row: row[3] < before_ms, found)
+        ]
+        return old, len(old) == rows_max
+
+    def newest(self, connection: sqlite3.Connection, before_ms: int, through: int) -> Row | None:
+        """Gives the newest row if it was received before a time and does not reach beyond an offset."""
+        found = connection.execute(self._newest).fetchone()
+        if found is None:
+            return None
+        offset, count, blob, received_at_ms = found
+        is_over = received_at_ms < before_ms and offset + count - 1 <= through
+        return Row(offset, count, _payloads(blob, count), blob) if is_over else None
 
     def prune(self, connection: sqlite3.Connection, before_ms: int, through: int, rows_max: int) -> tuple[int, bool]:
         """Removes the oldest rows of which all records are at or below an offset and were received before a time.

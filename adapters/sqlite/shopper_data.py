@@ -8,13 +8,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
 from adapters.sqlite.control_file import ControlFile
 from adapters.sqlite.database import Database, soil
 from adapters.sqlite.key_slices import slices
+from adapters.sqlite.old_trees import OldTrees
 from domain.ids import ShopperKey
 from domain.ports.failed_events import FailedEvent
 from domain.ports.shopper_data import Erased, Visit
@@ -50,6 +51,10 @@ class SqliteShopperSnapshots:
         await self._state.scrub()
         return _visit(found, removed, await self._count(rows) if found else 0)
 
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Reads the index of times: a snapshot is as old as its shopper's last event."""
+        return await self._reader.read(partial(_oldest, "touched_at_ms", "snapshots", retailer_id, before_ms))
+
     async def _count(self, rows: Sequence[_SnapshotRow]) -> int:
         return sum([await self._reader.read(partial(_count_snapshots, some)) for some in _parts(rows)])
 
@@ -59,9 +64,10 @@ class SqliteShopperTrees:
 
     name: Final = "trees"
 
-    def __init__(self, control: ControlFile) -> None:
-        """Takes the control file."""
+    def __init__(self, control: ControlFile, state_reader: Database) -> None:
+        """Takes the control file, and a reader of the state's, which says who is active."""
         self._control = control
+        self._old = OldTrees(control, state_reader)
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Deletes by key; workers let go of the trees that they hold."""
@@ -72,6 +78,18 @@ class SqliteShopperTrees:
             removed += await self._control.change("trees", partial(_delete_trees, *some))
         await self._control.database.scrub()
         return _visit(found, removed, await self._count(keys) if found else 0)
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Looks for old trees of shoppers without a snapshot: those of the active are replaced."""
+        return await self._old.oldest_ms(retailer_id, before_ms)
+
+    async def expire(self, retailer_id: str, before_ms: int) -> int:
+        """Removes what `oldest_ms` looks for, and gives how many.
+
+        Raises:
+            PortError: some may be removed.
+        """
+        return await self._old.expire(retailer_id, before_ms)
 
     async def _count(self, keys: Sequence[ShopperKey]) -> int:
         return sum([await self._control.database.read(partial(_count_trees, *some)) for some in slices(keys)])
@@ -101,6 +119,10 @@ class SqliteShopperFailures:
         await self._state.scrub()
         return _visit(len(found), removed, len(await self._find(erased)) if found else 0)
 
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Reads the index of times; bytes that nobody could read are no retailer's."""
+        return await self._state.read(partial(_oldest, "failed_at_ms", "failed", retailer_id, before_ms))
+
     async def _find(self, erased: dict[ShopperKey, Erased]) -> list[tuple[str]]:
         found: list[tuple[str]] = []
         after: str | None = ""
@@ -112,6 +134,21 @@ class SqliteShopperFailures:
 
 def _visit(found: int, removed: int, left: int) -> Visit:
     return Visit(found, removed, left, _WAITS_FOR if left else "")
+
+
+def _oldest(
+    column: Literal["touched_at_ms", "failed_at_ms"],
+    table: Literal["snapshots", "failed"],
+    retailer_id: str,
+    before_ms: int,
+    connection: sqlite3.Connection,
+) -> int | None:
+    # The plus keeps SQLite to the index of times: what is old is little, and a retailer has many shoppers.
+    (found,) = connection.execute(
+        f"SELECT MIN({column}) FROM {table} WHERE +retailer_id = ? AND {column} < ?",  # noqa: S608 - our own words
+        (retailer_id, before_ms),
+    ).fetchone()
+    return None if found is None else int(found)
 
 
 def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:

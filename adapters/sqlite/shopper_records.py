@@ -30,6 +30,7 @@ Blank = Callable[[int, bytes], tuple[T, bytes] | None]
 
 _READ_RECORDS: Final = 1_000
 """In one look: other readers of the file wait behind it for some milliseconds."""
+_ROWS_READ: Final = 16
 _ROWS_AT_ONCE: Final = 4
 """Rewritten in one transaction: appends wait behind it."""
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -79,6 +80,10 @@ class SqliteShopperEvents:
         search = partial(_search, self._reader, "events", partial(_blank_event, _by_key(shoppers)))
         return await _erase(self._reader, search, self._log.replace)
 
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Reads from the log's beginning on up to the first of the retailer's."""
+        return await _oldest_ms(self._reader, "events", _whose_record, retailer_id, before_ms)
+
 
 class SqliteShopperExperiences:
     """The experience log's part in erasures: what was said of events up to the shoppers' `ShopperErased`."""
@@ -94,6 +99,10 @@ class SqliteShopperExperiences:
         """Puts blank records in the place of what was decided about them, and of their failures."""
         search = partial(_search, self._reader, "experiences", partial(_blank_experience, _by_key(shoppers)))
         return await _erase(self._reader, search, self._log.replace)
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Reads from the log's beginning on up to the first of the retailer's."""
+        return await _oldest_ms(self._reader, "experiences", _whose, retailer_id, before_ms)
 
 
 async def _erase(
@@ -112,6 +121,37 @@ async def _erase(
             left += _count(rows)
     await reader.scrub()
     return Visit(found, removed, left, _WAITS_FOR if left else "")
+
+
+async def _oldest_ms(
+    reader: Database,
+    table: Literal["events", "experiences"],
+    whose: msgspec.msgpack.Decoder[_Whose] | msgspec.msgpack.Decoder[_WhoseRecord],
+    retailer_id: str,
+    before_ms: int,
+) -> int | None:
+    rows = LogRows(table)
+    first, more = 0, True
+    while more:
+        found, more = await reader.read(
+            lambda connection, first=first: rows.older(connection, before_ms, first, _ROWS_READ)  # type: ignore[misc]  # mypy can't infer defaults
+        )
+        for row, received_at_ms in found:
+            if any(_is_of(retailer_id, whose, payload) for payload in row.payloads or ()):
+                return received_at_ms
+            first = row.first + row.records
+    return None
+
+
+def _is_of(
+    retailer_id: str,
+    whose: msgspec.msgpack.Decoder[_Whose] | msgspec.msgpack.Decoder[_WhoseRecord],
+    payload: bytes,
+) -> bool:
+    try:
+        return whose.decode(payload).retailer_id == retailer_id
+    except _UNREADABLE:
+        return False
 
 
 async def _search(

@@ -12,6 +12,8 @@ from domain.permissions import Scope
 from domain.ports.identity_keys import WrappedKeys
 from domain.records import Known
 
+Kind = Literal["history", "state", "audit", "requests"]
+"""What is kept for days that a retailer says; `domain.retention` tells how long where it says nothing."""
 OnWithdrawal = Literal["keep", "erase_verified", "erase"]
 """What the end of a shopper's consent begins: nothing; an erasure if a key of the retailer's servers came with it; an
 erasure whoever said so."""
@@ -25,11 +27,12 @@ class Retailer(Struct, frozen=True, kw_only=True):
         name: unique, as people say it.
         origins: web origins (`https://shop.example`) whose pages may post and listen.
         consent_default: for events that carry no consent.
-        retention_days: of everything kept about shoppers.
+        retention_days: of history and state, where `kept_days` says nothing of them.
         currency: ISO 4217, of catalogue prices and of prices without one.
         time_zone: IANA name.
         pii: what happens to personal data found in free text.
         on_withdrawal: what happens to the data of a shopper whose consent ends.
+        kept_days: by kind, where the contract says something of its own; see `domain.retention.kept_days`.
     """
 
     retailer_id: str
@@ -41,6 +44,7 @@ class Retailer(Struct, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     pii: Literal["redact", "refuse"] = "redact"
     on_withdrawal: OnWithdrawal = "keep"
+    kept_days: Mapping[Kind, int] = {}
 
 
 class Grant(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a store holds of shoppers, and its part in an erasure: remove it, and look again."""
+"""What a store holds of shoppers, its part in an erasure, and how old the oldest of it is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Visit(NamedTuple):
 
 
 class ShopperData(Protocol):
-    """One store's part in an erasure.
+    """One store's part in an erasure, and in the daily look for what is too old.
 
     A visit begins only when every worker's snapshots and the archiver are past all the shoppers' `ShopperErased`, so
     hardly anything that is older comes into the store behind it, and the next visit takes what does. What is later, and
@@ -76,5 +76,22 @@ class ShopperData(Protocol):
 
         Raises:
             PortError: the store can't be used now; some may be gone, and the call may be repeated.
+        """
+        ...
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Gives when the oldest record of the retailer's shoppers that is older than a moment was received.
+
+        A store may stop at the first that it finds, and one that can't tell retailers apart may give the oldest of all.
+
+        Args:
+            retailer_id: whose shoppers.
+            before_ms: Unix milliseconds.
+
+        Returns:
+            Unix milliseconds; None where nothing is that old.
+
+        Raises:
+            PortError: the store can't be read now.
         """
         ...

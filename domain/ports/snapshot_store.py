@@ -53,6 +53,6 @@ class SnapshotStore(Protocol):
         """Gives the highest position among a partition's snapshots: a log that ends before it is not theirs."""
         ...
 
-    async def expire(self, untouched_since_ms: int) -> int:
-        """Removes the snapshots last touched before that time and gives how many."""
+    async def expire(self, retailer_id: str, untouched_since_ms: int) -> int:
+        """Removes a retailer's snapshots last touched before that time and gives how many."""
         ...

@@ -223,9 +223,31 @@ _PRIVACY = Row(
     ),
 )
 
+_KEPT = Row(
+    title="What is kept for too long",
+    width=12,
+    panels=(
+        Chart(
+            title="Data beyond its time",
+            description="Days by which the oldest record of a store is too old, looked for once a day; more than 0 "
+            "breaks a contract, hotbasket privacy check says whose it is.",
+            unit="d",
+            queries=(Query(of("hotbasket_privacy_too_old_days"), "{{store}}"),),
+            limits=Limits(warn=0.01, bad=1),
+        ),
+        Chart(
+            title="Since the last look for old data",
+            description="Time since every store was searched for what is too old; over 2 days nobody knows.",
+            unit="s",
+            queries=(Query(f"time() - ({of('hotbasket_privacy_check_timestamp_seconds')} > 0)", "{{instance}}"),),
+            limits=Limits(warn=100_000, bad=172_800),
+        ),
+    ),
+)
+
 OVERVIEW = Board(
     uid="hotbasket-overview",
     title="hotbasket: overview",
     description="Is it well? The first row says it in colours, the others where to look.",
-    rows=(_WELL, _TRAFFIC, _FAILURES, _OWNERSHIP, _PRIVACY),
+    rows=(_WELL, _TRAFFIC, _FAILURES, _OWNERSHIP, _PRIVACY, _KEPT),
 )

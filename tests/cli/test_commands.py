@@ -104,7 +104,7 @@ def test_a_retailer_is_added_listed_and_changed(data: Path) -> None:
     assert ["retailer_id", "write_key", "secret_key"] == list(keys)
     assert (True, True) == (keys["write_key"].startswith("wk_"), keys["secret_key"].startswith("sk_"))
     rules = ("--consent-default", "denied", "--retention-days", "30", "--time-zone", "Europe/Paris", "--pii", "refuse")
-    more = ("--currency", "chf", "--on-withdrawal", "erase_verified")
+    more = ("--currency", "chf", "--on-withdrawal", "erase_verified", "--keep", "history=730", "--keep", "audit=365")
     hotbasket_json("retailer", "set", "Fresh & Co", "--data", data, *rules, *more)
     assert [
         {
@@ -117,6 +117,7 @@ def test_a_retailer_is_added_listed_and_changed(data: Path) -> None:
             "time_zone": "Europe/Paris",
             "pii": "refuse",
             "on_withdrawal": "erase_verified",
+            "kept_days": {"history": 730, "audit": 365},
         }
     ] == hotbasket_json("retailer", "list", "--data", data)
     kept = b"".join(path.read_bytes() for path in data.iterdir())

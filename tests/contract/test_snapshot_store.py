@@ -97,6 +97,6 @@ async def test_expire_removes_the_untouched(ports: Ports) -> None:
     await ports.snapshots.save(
         PARTITION, [snapshot(1, 1, touched=9, due=60), snapshot(2, 2, touched=10), snapshot(3, 3, touched=11)]
     )
-    assert 1 == await ports.snapshots.expire(NOON_MS + 10_000)
+    assert 1 == await ports.snapshots.expire(RETAILER, NOON_MS + 10_000)
     assert {key(2), key(3)} == set(await ports.snapshots.load([key(1), key(2), key(3)]))
     assert [] == list(await ports.snapshots.timers(PARTITION))

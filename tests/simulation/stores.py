@@ -146,11 +146,15 @@ class SimulatedSnapshots:
 
         return await self._wire.call("ask for the newest snapshot", look)
 
-    async def expire(self, untouched_since_ms: int) -> int:
+    async def expire(self, retailer_id: str, untouched_since_ms: int) -> int:
         """Removes the snapshots of who did not come back."""
 
         def drop() -> int:
-            gone = [key for key, kept in self._shelf.snapshots.items() if kept.touched_at_ms < untouched_since_ms]
+            gone = [
+                key
+                for key, kept in self._shelf.snapshots.items()
+                if key.retailer_id == retailer_id and kept.touched_at_ms < untouched_since_ms
+            ]
             for key in gone:
                 del self._shelf.snapshots[key]
             return len(gone)

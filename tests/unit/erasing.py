@@ -85,7 +85,7 @@ async def opened(data: Path, **more: Any) -> AsyncIterator[Embedded]:  # Any: se
         of_events=SqliteShopperEvents(events, reader),
         of_experiences=SqliteShopperExperiences(experiences, reader),
         of_snapshots=SqliteShopperSnapshots(state, state_reader),
-        of_trees=SqliteShopperTrees(control),
+        of_trees=SqliteShopperTrees(control, state_reader),
         of_failed=SqliteShopperFailures(state, control),
     )
     await writer.close()

@@ -41,6 +41,7 @@ COMMANDS = {
     *(f"campaign {verb}" for verb in ("draw-record", "verify-draw")),
     "failed list",
     "failed replay",
+    "privacy check",
     "privacy erase",
     "privacy export",
     "privacy status",

@@ -306,7 +306,7 @@ async def test_a_worker_takes_an_erased_log(tmp_path: Path, has_snapshots: bool)
         assert [key("bob")] == list(held)
         assert 3 == decode(held[key("bob")]).session.events
         assert not await stores.failed.list(RETAILER, events_max=10)
-        assert int(not has_snapshots) == await stores.snapshots.expire(1), "nobody's snapshot is the oldest of all"
+        assert int(not has_snapshots) == await stores.snapshots.expire("", 1), "nobody's snapshot is the oldest of all"
         assert {} == await stores.snapshots.load([ShopperKey("", "0000")])
 
 

@@ -58,7 +58,7 @@ CALLS: dict[str, Callable[[Ports], Awaitable[object]]] = {
     "load snapshots": lambda ports: ports.snapshots.load(KEYS),
     "save snapshots": lambda ports: ports.snapshots.save(0, SNAPSHOTS),
     "newest snapshot": lambda ports: ports.snapshots.newest(0),
-    "expire snapshots": lambda ports: ports.snapshots.expire(NOON_MS),
+    "expire snapshots": lambda ports: ports.snapshots.expire("r-1", NOON_MS),
     "load trees": lambda ports: ports.trees.load(KEYS),
     "get a tree": lambda ports: ports.trees.get(KEYS[0], 1),
     "push trees": lambda ports: ports.trees.push("r-1", [(KEYS[0].shopper, b"new")]),

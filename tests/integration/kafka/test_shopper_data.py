@@ -122,5 +122,22 @@ async def test_a_broker_that_is_away_is_asked_again(kind: type[KafkaEventData | 
     """A visit that finds no broker fails as something that may be repeated, and leaves nothing open."""
     settings = load_settings(kafka=f"127.0.0.1:{free_port()}")
     with pytest.raises(PortError, match="does not say what it still holds") as failed:
-        await kind(settings).erase([erased(0, 0, at_ms=1)])
+        await kind(settings, PARTITIONS).erase([erased(0, 0, at_ms=1)])
     assert failed.value.retriable
+    with pytest.raises(PortError, match="does not say how old it is"):
+        await kind(settings, PARTITIONS).oldest_ms(RETAILER, now_ms())
+
+
+async def test_a_log_is_as_old_as_its_first_record(settings: Settings, opened: Open) -> None:
+    """By the broker's clock, over all partitions; what was removed does not count."""
+    logs = (await opened(settings)).logs
+    log, topic = logs.shopper_data[0], topics_of(settings).events
+    before_ms = now_ms()
+    assert await log.oldest_ms(RETAILER, before_ms + MINUTE_MS) is None
+    await logs.events.append(spread(PARTITIONS, PARTITIONS))
+    oldest_ms = await log.oldest_ms(RETAILER, now_ms() + MINUTE_MS)
+    assert oldest_ms is not None
+    assert before_ms <= oldest_ms <= now_ms()
+    assert await log.oldest_ms(RETAILER, before_ms) is None
+    await remove(settings, topic, dict.fromkeys(range(PARTITIONS), 1))
+    assert await log.oldest_ms(RETAILER, now_ms() + MINUTE_MS) is None

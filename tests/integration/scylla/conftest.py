@@ -107,7 +107,9 @@ def opened(clock: StoppedClock, metrics: Metrics, generations: MemoryGenerations
 
     @asynccontextmanager
     async def open_on(settings: Settings) -> AsyncIterator[ScyllaStores]:
-        stores = await open_stores(settings, metrics, clock, generations, requests, partitions=PARTITIONS)
+        stores = await open_stores(
+            settings, metrics, clock, generations, requests, lambda _: 1_095, partitions=PARTITIONS
+        )
         try:
             yield stores
         finally:

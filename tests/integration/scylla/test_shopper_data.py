@@ -297,3 +297,27 @@ async def test_what_a_delete_can_not_take_is_left(
     for _ in range(2):
         visit = await data["trees"].erase([erased(retailer, ANNA, partition)])
         assert Visit(found=1, removed=0, left=1, waits_for="the next visit") == visit
+
+
+async def test_every_store_says_how_old_it_is(
+    data: Mapping[str, ShopperData],
+    stores: ScyllaStores,
+    retailer: str,
+    other: str,
+    partition: int,
+) -> None:
+    """Its oldest that is older than a moment, of one retailer; a tree is too old where the shopper has no snapshot."""
+    await stores.trees.push(retailer, [(DEFAULT, b"default"), (ANNA, b"anna"), (BEN, b"ben")])
+    await stores.snapshots.save(partition, [snapshot(retailer, BEN, 1)])
+    await stores.failed.put([failure(retailer, ANNA, partition, 2)])
+    record = replace(viewed(1), retailer_id=retailer, received_at_ms=NOON_MS)
+    await stores.archive.put(0, [StoredEvent(Position(1, 1), record)])
+    days = {"failed events": NOON_MS, "trees": NOON_MS, "snapshots": NOON_MS, "event store": NOON_MS - NOON_MS % DAY_MS}
+    asked_ms = NOON_MS + DAY_MS
+    assert days == {name: await one.oldest_ms(retailer, asked_ms) for name, one in data.items()}
+    assert [None] * 4 == [await one.oldest_ms(other, asked_ms) for one in data.values()]
+    assert [None] * 4 == [await one.oldest_ms(retailer, NOON_MS - DAY_MS) for one in data.values()]
+    assert 1 == await stores.expire_trees(retailer, asked_ms)
+    assert await data["trees"].oldest_ms(retailer, asked_ms) is None
+    found = await stores.trees.load([ShopperKey(retailer, ANNA), ShopperKey(retailer, BEN)])
+    assert [b"default", b"ben"] == [found[ShopperKey(retailer, one)].blob for one in (ANNA, BEN)]

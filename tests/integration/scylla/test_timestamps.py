@@ -73,7 +73,7 @@ async def test_a_removed_snapshot_is_only_brought_back_by_a_newer_one(
     """What expired stays away when it is saved again late, and the shopper's next event writes a new one."""
     old = snapshot(retailer, 1, 5)._replace(touched_at_ms=1)
     await stores.snapshots.save(partition, [old])
-    assert 1 == await stores.snapshots.expire(2)
+    assert 1 == await stores.snapshots.expire(retailer, 2)
     await stores.snapshots.save(partition, [old])
     assert {} == await stores.snapshots.load([old.key])
     await stores.snapshots.save(partition, [snapshot(retailer, 1, 6)])
@@ -90,11 +90,11 @@ async def test_expire_reads_every_storage_partition(stores: ScyllaStores, retail
         one._replace(key=ShopperKey(retailer, f"{one.key.shopper[:3]}{'f' * 61}"), touched_at_ms=11) for one in old
     ]
     await stores.snapshots.save(partition, old + young)
-    assert 600 == await stores.snapshots.expire(11)
-    assert 0 == await stores.snapshots.expire(11)
+    assert 600 == await stores.snapshots.expire(retailer, 11)
+    assert 0 == await stores.snapshots.expire(retailer, 11)
     keys = [one.key for one in old + young]
     assert {one.key: b"old" for one in young} == await stores.snapshots.load(keys)
-    assert 600 == await stores.snapshots.expire(12)
+    assert 600 == await stores.snapshots.expire(retailer, 12)
 
 
 async def test_what_was_replayed_never_comes_back(

@@ -88,7 +88,13 @@ def bare(session: Any, prepared: Any, rows: Sequence[tuple[Any, ...]], batch_row
 async def measure(settings: Settings, *, rounds: int) -> None:
     """Takes turns and prints the medians."""
     stores: ScyllaStores = await open_stores(
-        settings, Metrics(), SystemClock(), MemoryGenerations(), MemoryRequests(), partitions=PARTITIONS
+        settings,
+        Metrics(),
+        SystemClock(),
+        MemoryGenerations(),
+        MemoryRequests(),
+        lambda _: 1_095,
+        partitions=PARTITIONS,
     )
     session = await asyncio.to_thread(connect, settings)
     prepared = session.prepare(STATEMENTS["put_event"].format(keyspace=settings.scylla_keyspace))
