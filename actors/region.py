@@ -23,11 +23,14 @@ from actors.messages import (
     peek_at,
 )
 from actors.shopper import ShopperActor
+from domain.events import ShopperErased
 from domain.ids import ShopperKey
 
 _FORGET = Forget()
 _SHOW_STATE = Show(timer_only=False)
 _SHOW_TIMER = Show(timer_only=True)
+_NO_TREE = -1
+"""No version of the trees: the next event asks for one."""
 
 
 class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
@@ -81,6 +84,13 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
         residents, token, results, market = self._residents, batch.token, batch.results, batch.market
         for item in batch.items:
             self.send(residents[item.record.key], Deliver(token, item, results, market))
+            if isinstance(item.record.event, ShopperErased):
+                self._forget_tree(item.record.key)
+
+    def _forget_tree(self, key: ShopperKey) -> None:
+        """Puts an erased shopper's own tree out of memory: whoever comes back has the one that is stored then."""
+        self.send(self._residents[key], TakeTree(None))
+        self._tree_versions[key] = _NO_TREE
 
     def _find_missing(self, question: Missing) -> None:
         """Sorts the keys that need a prefetch."""

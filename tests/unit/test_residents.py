@@ -87,6 +87,21 @@ def test_a_new_tree_takes_effect_at_the_next_event_and_keeps_the_state() -> None
     assert residents.snapshots([a])[0].basket.lines[0].quantity == 2
 
 
+def test_an_erased_shopper_does_not_meet_the_old_tree_again() -> None:
+    """Whoever comes back while still in memory has the tree that is stored then, though no tree was pushed."""
+    residents = Residents(1)
+    a, b = key("a"), key("b")
+    tell(residents, [pasta(a, 0), pasta(b, 1)], nobody(a, b, planted=tree("own")))
+    told = record("ShopperErased", 2, 2)
+    event = msgspec.structs.replace(told.event, shopper_id=a.shopper)
+    end = Item(msgspec.structs.replace(told, event=event), Position(1, 2))
+    tell(residents, [end], {})
+    assert ([], [a]) == residents.missing((a, b), 1)
+    results = tell(residents, [pasta(a, 3)], nobody(a, planted=tree("default")))
+    assert ["default"] == [one.node_id for one in results.records if isinstance(one, Decided)]
+    assert ([], []) == residents.missing((a, b), 1)
+
+
 def test_passivation_puts_out_the_longest_idle_who_are_saved() -> None:
     """Beyond the bound, and never a shopper with unsaved changes."""
     residents = Residents(1)
