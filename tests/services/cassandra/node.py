@@ -9,7 +9,7 @@ from typing import Any
 from tests.services.certificates import ServerCertificate
 from tests.services.jars import jars, java
 from tests.services.processes import free_port
-from tests.services.server import HOST, Account, Credentials, Server
+from tests.services.server import HOST, Account, Credentials, Server, run_to_end
 
 SUPERUSER = Credentials("cassandra", "cassandra")
 """The role that a node with passwords makes for itself."""
@@ -82,6 +82,19 @@ class Cassandra(Server):
         self._is_guarded = is_guarded
         self._certificate = certificate
         self._storage_port = free_port()
+        self._tool_port = free_port()
+
+    def tool(self, *arguments: str) -> None:
+        """Runs nodetool on it, as an operator would: `flush KEYSPACE`, `compact KEYSPACE`.
+
+        Raises:
+            ServerError: it failed; with what it said.
+        """
+        # Its history goes where the node's files are, not into anybody's home.
+        home = f"-Duser.home={self.folder}"
+        run = [java(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", home, *_opened()]
+        tool = ["-cp", f"{jars('cassandra')}/*", "org.apache.cassandra.tools.NodeTool"]
+        run_to_end([*run, *tool, "--port", str(self._tool_port), *arguments])
 
     def _prepare(self) -> tuple[list[str], Account | None]:
         configuration = self.folder / "cassandra.yaml"
@@ -97,8 +110,7 @@ class Cassandra(Server):
         command += ["-XX:TieredStopAtLevel=1", f"-Djava.io.tmpdir={self.folder / 'tmp'}"]
         command += ["-cp", f"{lib}/*", f"-javaagent:{next(lib.glob('jamm-*.jar'))}"]
         command += ["-Djdk.attach.allowAttachSelf=true", "-Dio.netty.tryReflectionSetAccessible=true"]
-        command += [f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS]
-        command += [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS]
+        command += _opened()
         settings = {
             "cassandra-foreground": "yes",
             "cassandra.config": f"file:{configuration}",
@@ -109,6 +121,8 @@ class Cassandra(Server):
             "cassandra.skip_wait_for_gossip_to_settle": "0",
             "cassandra.ring_delay_ms": "100",
             "cassandra.superuser_setup_delay_ms": "0",
+            # Of nodetool, for this machine alone.
+            "cassandra.jmx.local.port": str(self._tool_port),
         }
         command += [f"-D{name}={value}" for name, value in settings.items()]
         return [*command, "org.apache.cassandra.service.CassandraDaemon"], None
@@ -163,3 +177,9 @@ class Cassandra(Server):
             **security,
             **self._extra,
         }
+
+
+def _opened() -> list[str]:
+    """Gives the options that open the JDK to Cassandra and its tools."""
+    exports = [f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS]
+    return exports + [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS]
