@@ -19,6 +19,11 @@ _BURIED_ROW: LiteralString = "(?, ?, ?, ?, ?, ?)"
 TOMBSTONES: LiteralString = (
     "SELECT digest, partition, epoch, at_offset, at_ms FROM erasure_tombstones WHERE request_id = ? ORDER BY digest"
 )
+TOMBSTONES_SINCE: LiteralString = (
+    "SELECT retailer_id, digest, partition, epoch, at_offset, at_ms"
+    " FROM erasure_tombstones JOIN privacy_requests USING (request_id)"
+    " WHERE stage <> 'done' OR stage_at_ms >= ? ORDER BY retailer_id, digest, at_ms"
+)
 NOTE: LiteralString = (
     "INSERT INTO erasure_receipts (request_id, store, at_ms, found, removed, not_gone, waits_for, visits)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id, store) DO UPDATE SET"

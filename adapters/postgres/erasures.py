@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.erasure_rows import NOTE, RECEIPTS, TOMBSTONES, burials, receipt_of, row_of, tombstone_of
+from adapters.erasure_rows import (
+    NOTE,
+    RECEIPTS,
+    TOMBSTONES,
+    TOMBSTONES_SINCE,
+    burials,
+    receipt_of,
+    row_of,
+    tombstone_of,
+)
 from adapters.postgres.database import Database, in_postgres
 from domain.ports.erasures import Receipt, Tombstone
 
@@ -31,6 +40,14 @@ class PostgresErasures:
         async with self._database.session() as session, session.transaction("BEGIN READ ONLY"):
             async for rows in session.slices(in_postgres(TOMBSTONES), (request_id,)):
                 found += map(tombstone_of, rows)
+        return found
+
+    async def tombstones_since(self, since_ms: int) -> Sequence[tuple[str, Tombstone]]:
+        """Asks the server for rows of two tables, in slices."""
+        found: list[tuple[str, Tombstone]] = []
+        async with self._database.session() as session, session.transaction("BEGIN READ ONLY"):
+            async for rows in session.slices(in_postgres(TOMBSTONES_SINCE), (since_ms,)):
+                found += [(row[0], tombstone_of(row[1:])) for row in rows]
         return found
 
     async def note(self, request_id: str, receipt: Receipt) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from adapters.erasure_rows import NOTE, RECEIPTS, TOMBSTONES, burials, receipt_of, row_of, tombstone_of
+from adapters.erasure_rows import (
+    NOTE,
+    RECEIPTS,
+    TOMBSTONES,
+    TOMBSTONES_SINCE,
+    burials,
+    receipt_of,
+    row_of,
+    tombstone_of,
+)
 from adapters.sqlite.control_file import ControlFile
 from domain.ports.erasures import Receipt, Tombstone
 
@@ -30,6 +39,13 @@ class SqliteErasures:
         """Reads a request's rows."""
         rows = await self._database.read(lambda connection: connection.execute(TOMBSTONES, (request_id,)).fetchall())
         return [tombstone_of(row) for row in rows]
+
+    async def tombstones_since(self, since_ms: int) -> Sequence[tuple[str, Tombstone]]:
+        """Reads rows of two tables."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(TOMBSTONES_SINCE, (since_ms,)).fetchall()
+        )
+        return [(row[0], tombstone_of(row[1:])) for row in rows]
 
     async def note(self, request_id: str, receipt: Receipt) -> None:
         """Writes the store's row."""

@@ -65,6 +65,19 @@ class Erasures(Protocol):
         """
         ...
 
+    async def tombstones_since(self, since_ms: int) -> Sequence[tuple[str, Tombstone]]:
+        """Gives the tombstones of all requests that were not done at a time, each with its retailer.
+
+        Of one digest, the newest is the last.
+
+        Args:
+            since_ms: Unix milliseconds.
+
+        Raises:
+            PortError: can't be read now.
+        """
+        ...
+
     async def note(self, request_id: str, receipt: Receipt) -> None:
         """Keeps a receipt in the place of the store's last one.
 
