@@ -79,6 +79,15 @@ class Settings(BaseSettings):
     )
     export_days: int = Field(default=7, ge=1, le=30, description="days that what an export brought can be fetched")
 
+    # Backups.
+    backup_days: int = Field(
+        default=28, ge=1, le=89, description="days until a backup's key is removed; below privacy_due_days"
+    )
+    backup_keys: str = Field(
+        default="",
+        description="folder of backups' keys, where no backup is; empty = beside the data directory, embedded only",
+    )
+
     # Worker.
     poll_records_max: int = Field(default=2_000, ge=1, le=100_000, description="records of one batch")
     checkpoint_s: float = Field(default=1.0, gt=0, le=60, description="seconds between checkpoints")

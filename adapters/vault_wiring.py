@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from adapters.data_dir import prepare
 from adapters.secrets import given_secrets, kept_secrets
@@ -17,6 +17,9 @@ from adapters.vault_keys import VaultKeys
 from domain.errors import PortError, Refused
 from domain.ports.clock import Clock
 from domain.ports.reward_vault import RewardVault
+
+if TYPE_CHECKING:
+    from adapters.postgres.database import Database as VaultDatabase
 
 _FILE = "vault-secret.json"
 _SECRETS = ("vault",)
@@ -90,6 +93,18 @@ def embedded_vault(data: Path, settings: Settings, clock: Clock) -> OpenedVault:
         database.close()
 
     return OpenedVault(sqlite.SqliteRewardVault(database, keys, clock), keys, close)
+
+
+def vault_database(settings: Settings) -> tuple[VaultDatabase, int]:
+    """Gives a production system's vault for a backup of its rows, which stay sealed, and its schema's version.
+
+    Raises:
+        Refused: no address is set, or the vault is not kept apart.
+    """
+    with _library():
+        from adapters.postgres import reward_vault as postgres  # noqa: PLC0415
+        from adapters.postgres.database import Database as Postgres  # noqa: PLC0415
+    return Postgres(postgres.vault_access(settings)), postgres.VAULT_VERSION
 
 
 async def migrate_vault(settings: Settings, files: Sequence[tuple[str, str]]) -> Sequence[str]:

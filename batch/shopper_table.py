@@ -142,6 +142,15 @@ class ShopperTable:
         where = f"retailer_id = {_quoted(retailer_id)} AND {SHOPPER} = {_quoted(shopper)}"
         return list(self._select(f"SELECT * FROM kept WHERE {where} ORDER BY {self._by}"))  # noqa: S608 - quoted
 
+    def shoppers(self) -> Iterator[tuple[str, str]]:
+        """Gives retailer and hash of everybody it has rows of.
+
+        Raises:
+            PortError: it can't be read now.
+        """
+        query = f"SELECT DISTINCT retailer_id, {SHOPPER} AS shopper FROM kept WHERE {SHOPPER} IS NOT NULL"  # noqa: S608
+        return ((row["retailer_id"], row["shopper"]) for row in self._select(query))
+
     def days(self, retailer_id: str) -> list[date]:
         """Gives the days of which it has rows of a retailer, from the log alone.
 

@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "rewards": "deploy.rewards:commands",
     "privacy": "deploy.privacy:commands",
     "batch": "deploy.batch:commands",
+    "backup": "deploy.backup:commands",
+    "restore": "deploy.restore:restore",
     "convert": "deploy.convert:commands",
 }
 """Where each command is. Only the one that is asked for is imported: the rest takes longer than most commands do."""

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -14,12 +15,14 @@ import structlog
 from actors.campaigns_now import MarketPorts
 from actors.partition import Stores as WorkerStores
 from actors.worker import Worker
+from adapters.backup_keys import BackupKeys
 from adapters.clock import SystemClock
 from adapters.settings import Settings
 from adapters.wiring import Ports, Role, production
 from adapters.zones import zone_of
 from batch.archive import Archiver
 from batch.archive import Stores as ArchiverStores
+from deploy.backup_keeping import BackupKeeper
 from deploy.house_keeping import HouseKeeper
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
@@ -181,6 +184,9 @@ async def serve_privacy_worker(settings: Settings) -> int:
         async def started() -> None:
             log.info("working on privacy requests", metrics_url=opened.metrics_url, pid=os.getpid())
 
+        if settings.backup_keys:
+            keeper = BackupKeeper(BackupKeys(Path(settings.backup_keys)), opened.clock)
+            backs.append(Back("backup keeper", keeper.run, keeper.stop))
         return await live(None, backs, started)
     raise AssertionError("unreachable: the stack swallows nothing")
 

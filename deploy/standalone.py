@@ -15,12 +15,14 @@ from starlette.routing import BaseRoute
 from actors.campaigns_now import MarketPorts
 from actors.partition import Stores as WorkerStores
 from actors.worker import Worker
+from adapters.backup_keys import keys_of
 from adapters.clock import SystemClock
 from adapters.data_dir import DataDirLock, prepare
 from adapters.settings import Settings
 from adapters.vault_wiring import OpenedVault, open_vault
 from adapters.wiring import Ports, embedded
 from adapters.zones import zone_of
+from deploy.backup_keeping import BackupKeeper
 from deploy.demo.setup import Demo, setup
 from deploy.house_keeping import HouseKeeper
 from deploy.http_server import BACKLOG, HttpServer
@@ -97,11 +99,13 @@ async def serve(options: Options, settings: Settings) -> int:
         warehouse = warehouse_data(options.data, settings)
         privacy = privacy_worker(ports, settings, clock, metrics, warehouse)
         house = HouseKeeper(ports, warehouse, settings, clock, metrics)
+        backups = BackupKeeper(keys_of(None, options.data, settings), clock)
         backs = [
             worker,
             Back("vault keeper", keeper.run, keeper.stop),
             Back("privacy worker", privacy.run, privacy.stop),
             Back("house keeper", house.run, house.stop),
+            Back("backup keeper", backups.run, backups.stop),
         ]
 
         async def started() -> None:

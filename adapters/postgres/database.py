@@ -16,6 +16,7 @@ from typing import Any, LiteralString, NamedTuple
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
@@ -129,6 +130,30 @@ class Session:
                         await copy.write_row(row)
                     await asyncio.sleep(0)
 
+    async def copy_out(self, table: str, columns: Sequence[str]) -> AsyncIterator[bytes]:
+        """Gives a table by `COPY ... TO STDOUT`, piece by piece.
+
+        Raises:
+            PortError: the server or the way to it failed.
+        """
+        query = sql.SQL("COPY {} ({}) TO STDOUT").format(*_names(table, columns))
+        with self._answer():
+            async with self._connection.cursor().copy(query) as copy:
+                async for piece in copy:
+                    yield bytes(piece)
+
+    async def copy_in(self, table: str, columns: Sequence[str], pieces: Iterator[bytes]) -> None:
+        """Sends what `copy_out` gave.
+
+        Raises:
+            PortError: the server or the way to it failed.
+        """
+        query = sql.SQL("COPY {} ({}) FROM STDIN").format(*_names(table, columns))
+        with self._answer():
+            async with self._connection.cursor().copy(query) as copy:
+                for piece in pieces:
+                    await copy.write(piece)
+
     @asynccontextmanager
     async def transaction(self, begin: LiteralString = "BEGIN") -> AsyncIterator[None]:
         """Commits at the end of a block; after an error, `close` undoes it.
@@ -167,6 +192,10 @@ class Session:
             raise Refused(f"a text can't be stored ({error.reason}): remove what is no Unicode") from error
         finally:
             timer.cancel()
+
+
+def _names(table: str, columns: Sequence[str]) -> tuple[sql.Composable, sql.Composable]:
+    return sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
 def in_postgres(query: LiteralString) -> LiteralString:

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from adapters.control_plane import GenerationRows, Generations, ReplayRequests
-from adapters.scylla import event_store, failed_events, shopper_data, snapshot_store, tree_releases, tree_store
+from adapters.scylla import backup, event_store, failed_events, shopper_data, snapshot_store, tree_releases, tree_store
 from adapters.scylla.connection import connect, refusals
 from adapters.scylla.event_store import ScyllaEventStore
 from adapters.scylla.failed_events import ScyllaFailedEvents
@@ -100,6 +100,15 @@ async def open_releases(settings: Settings, metrics: Metrics, rows: GenerationRo
     """
     session = await _session(settings, metrics, (tree_releases,))
     return ScyllaReleases(ScyllaTreeReleases(session, rows), session.close)
+
+
+async def open_backup(settings: Settings, metrics: Metrics) -> Session:
+    """Connects, checks the schema and prepares what copies tables; whoever asked closes the session.
+
+    Raises:
+        PortError: see `open_stores`.
+    """
+    return await _session(settings, metrics, (backup,))
 
 
 async def _session(settings: Settings, metrics: Metrics, stores: Sequence[ModuleType]) -> Session:

@@ -62,6 +62,24 @@ _whose = msgspec.msgpack.Decoder(_Whose)
 _whose_record = msgspec.msgpack.Decoder(_WhoseRecord)
 
 
+def whose_event(payload: bytes) -> ShopperKey | None:
+    """Tells whose a record of the event log is; None where it can't be read."""
+    try:
+        whose = _whose_record.decode(payload)
+    except _UNREADABLE:
+        return None
+    return ShopperKey(whose.retailer_id, whose.event.shopper_id)
+
+
+def whose_experience(payload: bytes) -> ShopperKey | None:
+    """Tells whose a record of the experience log is; None where it can't be read, or is nobody's."""
+    try:
+        whose = _whose.decode(payload)
+    except _UNREADABLE:
+        return None
+    return ShopperKey(whose.retailer_id, whose.shopper) if whose.shopper else None
+
+
 class SqliteShopperEvents:
     """The event log's part in erasures: every event of the shoppers, inside ones too, up to their `ShopperErased`.
 

@@ -62,6 +62,11 @@ COMMANDS = {
     "batch dry-run",
     "batch expire",
     "batch evaluate-baskets",
+    "backup create",
+    "backup list",
+    "backup verify",
+    "backup expire",
+    "restore",
 }
 SENTENCE_ENDS = (".", "?")
 
