@@ -1,7 +1,7 @@
 """The keys of backups: a file each, in a folder that no backup holds; without it a backup can't be read by anybody.
 
 A file is worth nothing without the key-encryption key, which wraps what is in it, bound to its backup and its end. To
-let a backup expire is to remove its file, wherever copies of the backup are. `docs/adr` says why it is no table.
+let a backup expire is to remove its file, wherever copies of the backup are. Why it is no table: `docs/adr/0015`.
 """
 
 from __future__ import annotations
