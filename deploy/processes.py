@@ -178,15 +178,15 @@ async def serve_privacy_worker(settings: Settings) -> int:
         if warehouse is None:
             log.warning(UNVISITED)
         worker = privacy_worker(opened.ports, settings, opened.clock, opened.metrics, warehouse)
-        keeper = HouseKeeper(opened.ports, warehouse, settings, opened.clock, opened.metrics)
-        backs = [Back("privacy worker", worker.run, worker.stop), Back("house keeper", keeper.run, keeper.stop)]
+        house = HouseKeeper(opened.ports, warehouse, settings, opened.clock, opened.metrics)
+        backs = [Back("privacy worker", worker.run, worker.stop), Back("house keeper", house.run, house.stop)]
+        if settings.backup_keys:
+            backups = BackupKeeper(BackupKeys(Path(settings.backup_keys)), opened.clock)
+            backs.append(Back("backup keeper", backups.run, backups.stop))
 
         async def started() -> None:
             log.info("working on privacy requests", metrics_url=opened.metrics_url, pid=os.getpid())
 
-        if settings.backup_keys:
-            keeper = BackupKeeper(BackupKeys(Path(settings.backup_keys)), opened.clock)
-            backs.append(Back("backup keeper", keeper.run, keeper.stop))
         return await live(None, backs, started)
     raise AssertionError("unreachable: the stack swallows nothing")
 
