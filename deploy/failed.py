@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from adapters.wiring import Ports
-from deploy.options import Json, RetailerName, Where, document, say
+from deploy.options import Json, RetailerName, Where, document, say, tell
 from deploy.stores import chosen, in_stores
+from deploy.suppressed_shoppers import suppression
 from domain.errors import Refused
+from domain.ids import ShopperHash
 from domain.ports.failed_events import FailedEvent
 from domain.timestamps import rfc3339
 
@@ -59,24 +61,31 @@ def replay(
 ) -> None:
     """Ask for failed events to be processed again, under their own ids, once their cause is mended.
 
-    The running system takes the request up within seconds; one that fails again is listed again.
+    The running system takes the request up within seconds; one that fails again is listed again. One of a suppressed
+    shopper is passed over, and changes nothing: how many are, is said.
 
     Example: hotbasket failed replay --all --retailer "Fresh & Co"
     """
     if bool(failed_ids) == everything:
         raise typer.BadParameter("name the failed events, or give --all")
 
-    async def work(ports: Ports) -> int:
-        listed = await ports.failed.list(chosen(ports, retailer).retailer_id, events_max=EVENTS_MAX)
-        known = {event.failed_id for event in listed}
-        unknown = [failed_id for failed_id in failed_ids or () if failed_id not in known]
+    async def work(ports: Ports) -> tuple[int, int]:
+        one = chosen(ports, retailer)
+        listed = {event.failed_id: event for event in await ports.failed.list(one.retailer_id, events_max=EVENTS_MAX)}
+        unknown = [failed_id for failed_id in failed_ids or () if failed_id not in listed]
         if unknown:
             raise Refused(f"no failed event {', '.join(unknown)}: hotbasket failed list shows those there are")
-        return await ports.failed.request_replay(list(failed_ids or sorted(known)))
+        wanted = list(failed_ids or sorted(listed))
+        is_suppressed = suppression(ports, one.retailer_id)
+        in_vain = sum(is_suppressed(ShopperHash(listed[failed_id].shopper)) for failed_id in wanted)
+        return await ports.failed.request_replay(wanted), in_vain
 
-    requested = in_stores(data, work)
+    requested, in_vain = in_stores(data, work)
+    if in_vain:
+        whose = "is of a suppressed shopper" if in_vain == 1 else "are of suppressed shoppers"
+        tell(f"{in_vain} of these {whose}: passed over, nothing changes")
     if as_json:
-        document({"requested": requested})
+        document({"requested": requested, "suppressed": in_vain})
     else:
         say(f"{requested} failed {'event' if requested == 1 else 'events'} will be processed again")
 

@@ -13,8 +13,9 @@ from adapters.wiring import Ports
 from deploy.audited import audited, target_of
 from deploy.options import Json, RetailerName, Where, document, say, tell
 from deploy.stores import chosen, hash_of, in_stores
+from deploy.suppressed_shoppers import suppression
 from domain.errors import Refused
-from domain.ids import ShopperKey, shopper_digest
+from domain.ids import ShopperHash, ShopperKey
 from domain.personal_data import contains_email
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
@@ -66,11 +67,8 @@ def _of_the_others(ports: Ports, one: Retailer, trees: Sequence[tuple[str, bytes
     Raises:
         PortError: the list can't be read now.
     """
-    digests = ports.privacy.suppressed().digests.get(one.retailer_id)
-    if not digests:
-        return trees
-    privacy_key = ports.identity.privacy_key(one.retailer_id)
-    return [tree for tree in trees if tree[0] == DEFAULT or shopper_digest(privacy_key, tree[0]) not in digests]
+    is_suppressed = suppression(ports, one.retailer_id)
+    return [tree for tree in trees if tree[0] == DEFAULT or not is_suppressed(ShopperHash(tree[0]))]
 
 
 @commands.command()

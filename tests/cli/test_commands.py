@@ -12,15 +12,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.clock import SystemClock
 from adapters.settings import load_settings
 from adapters.wiring import embedded
-from domain.ids import Position
+from domain.ids import Position, shopper_hash
 from domain.ports.failed_events import FailedEvent
 from domain.records import encode
 from monitoring.metrics import Metrics
 from tests.cli.running import Running, hotbasket, hotbasket_json, started
+from tests.identity import shopper_key
 from tests.story import record
 
 WITHIN_S = 30
@@ -249,15 +251,17 @@ def test_an_address_is_no_shopper(data: Path, keys: dict[str, str]) -> None:
     assert (1, True, False) == (ran.returncode, "e-mail" in ran.stderr, "ann@" in ran.stderr)
 
 
-async def test_a_failed_event_is_listed_and_replayed(data: Path, keys: dict[str, str]) -> None:
-    """What failed is listed without its payload; a replay hands it to the running system under its own id."""
-    told = record("AddedToBasket", 0, 7, product={"product_id": "p-1", "price_minor": 100, "currency": "EUR"})
+async def keep_failed(data: Path, retailer_id: str, shopper: str) -> None:
+    """Keeps an event of a shopper that failed."""
+    product = {"product_id": "p-1", "price_minor": 100, "currency": "EUR"}
+    told = record("AddedToBasket", 0, 7, product=product)
+    told = replace(told, retailer_id=retailer_id, event=replace(told.event, shopper_id=shopper))
     failure = FailedEvent(
         failed_id="0-1-7",
         partition=0,
         position=Position(1, 7),
-        retailer_id=keys["retailer_id"],
-        shopper=told.event.shopper_id,
+        retailer_id=retailer_id,
+        shopper=shopper,
         event_id=str(told.event.event_id),
         reason="tree_unreadable",
         detail="tree version 9 is not 1",
@@ -269,14 +273,33 @@ async def test_a_failed_event_is_listed_and_replayed(data: Path, keys: dict[str,
     ports = embedded(data, load_settings(), Metrics(), SystemClock())
     await ports.failed.put([failure])
     await ports.close()
+
+
+def hash_in(data: Path, keys: dict[str, str], shopper_id: str) -> str:
+    """Gives under which hash the retailer's shopper is stored."""
+    return shopper_hash(shopper_key(data, keys["retailer_id"]), shopper_id)
+
+
+async def test_a_failed_event_is_listed_and_replayed(data: Path, keys: dict[str, str]) -> None:
+    """What failed is listed without its payload; a replay hands it to the running system under its own id."""
+    await keep_failed(data, keys["retailer_id"], hash_in(data, keys, "c-1"))
     (listed,) = hotbasket_json("failed", "list", "--data", data)
     assert ["0-1-7", "tree_unreadable", "$.tree"] == [listed[name] for name in ("failed_id", "reason", "path")]
     assert "payload" not in listed
     with Running(data) as running:
-        assert {"requested": 1} == hotbasket_json("failed", "replay", "0-1-7", "--data", data)
+        assert {"requested": 1, "suppressed": 0} == hotbasket_json("failed", "replay", "0-1-7", "--data", data)
         running.wait_until_processed(1)
         assert 0 == running.stop()
     assert [] == hotbasket_json("failed", "list", "--data", data)
+
+
+async def test_a_replay_in_vain_is_said(data: Path, keys: dict[str, str]) -> None:
+    """A failed event of a suppressed shopper is replayed as asked, with a word on stderr that it changes nothing."""
+    await keep_failed(data, keys["retailer_id"], hash_in(data, keys, "c-objects"))
+    hotbasket_json("privacy", "suppress", "c-objects", "--data", data)
+    ran = hotbasket("failed", "replay", "--all", "--data", data, "--json")
+    assert {"requested": 1, "suppressed": 1} == json.loads(ran.stdout)
+    assert "1 of these is of a suppressed shopper: passed over, nothing changes\n" == ran.stderr
 
 
 def test_a_replay_reports_and_refuses(running: Running, data: Path, keys: dict[str, str]) -> None:
