@@ -91,8 +91,8 @@ fmt: setup ## Format the code and mend what ruff can mend
 simulate: setup ## Replay one simulated run: make simulate SEED=42
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation $(SEED)
 
-bench: setup ## Measure, print, and write docs/benchmarks.md
-	@$(BIN)/python -m tests.bench
+bench: setup ## Measure, print, and write docs/benchmarks.md; some sections only: make bench ONLY="erasure night"
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 evaluation: setup ## Judge models and rules on the real baskets beside the checkout, and write docs/evaluation.md
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.evaluation

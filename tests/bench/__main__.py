@@ -15,6 +15,7 @@ from tests.bench import embedded, page, results
 from tests.bench.campaigns import campaigns
 from tests.bench.catching_up import archive, worker
 from tests.bench.checkpoints import checkpoints
+from tests.bench.erasure import SHOPPERS, erasure
 from tests.bench.gateway_on_kafka import gateway_on_kafka
 from tests.bench.live_on_kafka import live_on_kafka, matrix
 from tests.bench.night import night
@@ -42,6 +43,7 @@ EMBEDDED: Mapping[str, tuple[str, Embedded]] = {
     "residents": ("Residents", lambda asked: embedded.residents(asked.residents)),
     "profile": ("Where the embedded gateway's time goes", lambda _: embedded.profile()),
     "night": ("The night", lambda _: night()),
+    "erasure": ("Thousands of erasures", lambda asked: erasure(asked.erased)),
 }
 ON_SERVERS: Mapping[str, tuple[str, OnServers]] = {
     "kafka_gateway": (
@@ -109,6 +111,7 @@ def _asked() -> Options:
     parser.add_argument("--seconds", type=float, default=3.0, help="of one round")
     parser.add_argument("--residents", type=int, default=200_000)
     parser.add_argument("--events", type=int, default=60_000, help="that wait for an archiver and for a worker")
+    parser.add_argument("--erased", type=int, default=SHOPPERS, help="shoppers, by two requests of at most 5,000")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--no-page", action="store_true", help="print only, and keep nothing")
     return parser.parse_args()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.bench import page_campaigns, page_night, page_servers
+from tests.bench import page_campaigns, page_erasure, page_night, page_servers
 from tests.bench.results import Sections
 from tests.bench.tables import table
 
@@ -24,6 +24,7 @@ def render(sections: Sections) -> str:
     parts += [show(figures[name]) for name, show in _EMBEDDED.items() if name in figures]
     parts += [page_campaigns.render(figures["campaigns"])] if "campaigns" in figures else []
     parts += [page_night.render(figures["night"])] if "night" in figures else []
+    parts += [page_erasure.render(figures["erasure"])] if "erasure" in figures else []
     parts += page_servers.render(figures)
     return "\n".join(parts)
 
