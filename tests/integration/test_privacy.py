@@ -82,12 +82,12 @@ class Shop:
         return request_id
 
 
-def until(is_true: Callable[[], bool], what: str) -> float:
+def until(is_true: Callable[[], bool], what: str, within_s: float = WITHIN_S, look_s: float = _LOOK_S) -> float:
     """Waits until something is true, and gives after how many seconds."""
     began_s = time.monotonic()
     while not is_true():
-        assert time.monotonic() - began_s < WITHIN_S, what
-        time.sleep(_LOOK_S)
+        assert time.monotonic() - began_s < within_s, what
+        time.sleep(look_s)
     return time.monotonic() - began_s
 
 
