@@ -277,17 +277,18 @@ class ArchiverMetrics:
 class BatchMetrics:
     """What a job of the cold half leaves behind of its last run, since it is gone when anybody could scrape it.
 
-    Every metric has a label, so that a job exports only what it measured.
+    Every metric has a label, so that a job exports only what it measured; none is called `job`: Prometheus and its
+    Pushgateway have their own.
     """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.job_s = Gauge("hotbasket_job_seconds", "Duration of a job's last run", ["job"], registry=registry)
+        self.job_s = Gauge("hotbasket_job_seconds", "Duration of a job's last run", ["step"], registry=registry)
         self.job_succeeded_at_s = Gauge(
-            "hotbasket_job_last_success_timestamp_seconds", "When a job last succeeded", ["job"], registry=registry
+            "hotbasket_job_last_success_timestamp_seconds", "When a job last succeeded", ["step"], registry=registry
         )
         self.job_failed = Gauge(
-            "hotbasket_job_failed", "1 when a job's last run failed, else 0", ["job"], registry=registry
+            "hotbasket_job_failed", "1 when a job's last run failed, else 0", ["step"], registry=registry
         )
         self.cooled = Gauge(
             "hotbasket_cooled_rows",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from monitoring.alerts.objectives import UNACKNOWLEDGED
 from monitoring.dashboards.panels import Board, Chart, Limits, Query, Row, Stat
 from monitoring.dashboards.promql import else_zero, grown, largest, of, quantile, rate
-
-UNACKNOWLEDGED = "log_full|log_unavailable|erasure_unavailable|too_many_requests_in_flight|control_unavailable|draining"
-"""Errors with which a gateway in order turns events away; what is wrong with a request is not among them."""
 
 _ACKNOWLEDGED = rate("hotbasket_ack_seconds_count")
 _TURNED_AWAY = else_zero(rate("hotbasket_refused_requests_total", f'error=~"{UNACKNOWLEDGED}"'))

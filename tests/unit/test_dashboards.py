@@ -17,8 +17,8 @@ import pytest
 from grafana_foundation_sdk.models import units
 
 from gateway.answers import STATUS
+from monitoring.alerts.objectives import UNACKNOWLEDGED
 from monitoring.dashboards.build import BOARDS, Options, build
-from monitoring.dashboards.overview import UNACKNOWLEDGED
 from monitoring.metrics import Metrics
 
 Json = dict[str, Any]

@@ -63,8 +63,8 @@ def test_a_stopped_night_goes_on_where_it_was(spark: SparkSession, tmp_path: Pat
     steps: Steps = {"cool": cool, "grow": grow}
     with pytest.raises(PortError):
         nightly(job, {"grow": {"bonus": 5}}, steps)
-    assert 'hotbasket_job_failed{job="grow"} 1.0' in (tmp_path / "hotbasket_grow.prom").read_text()
-    assert 'hotbasket_job_failed{job="cool"} 0.0' in (tmp_path / "hotbasket_cool.prom").read_text()
+    assert 'hotbasket_job_failed{step="grow"} 1.0' in (tmp_path / "hotbasket_grow.prom").read_text()
+    assert 'hotbasket_job_failed{step="cool"} 0.0' in (tmp_path / "hotbasket_cool.prom").read_text()
     broken = False
     runs = Runs(job.warehouse, job.retailer_id)
     assert job.run_id == runs.for_day(DAY, "grow")

@@ -1,0 +1,108 @@
+"""Alerts on the cold half and on promises about shoppers' data: what is late by hours or days."""
+
+from __future__ import annotations
+
+from monitoring.alerts.rules import DAY_S, HOUR_S, MINUTE_S, Alert, Group, Options
+
+_NIGHT = "the-night-fails-or-pushed-bad-trees"
+_PRIVACY = "privacy-requests-wait"
+TREES_H, COOL_H = 36, 30
+"""Hours after which trees are too old, and a night without cooling is missing."""
+DUE_SHARE = 0.8
+"""Of the days that a privacy request may take."""
+
+
+def nightly(options: Options) -> Group:
+    """Gives the group of the cold half."""
+    succeeded = "hotbasket_job_last_success_timestamp_seconds"
+    return Group(
+        "hotbasket, cold half",
+        (
+            Alert(
+                name="HotbasketTreesOld",
+                severity="ticket",
+                expression=f'time() - {succeeded}{{step="push"}} > {options.scaled(TREES_H * HOUR_S)}',
+                for_s=10 * MINUTE_S,
+                summary="No new trees have come",
+                description="The last push of trees is {{ $value | humanizeDuration }} old.",
+                section=_NIGHT,
+            ),
+            Alert(
+                name="HotbasketCoolingLate",
+                severity="ticket",
+                expression=f'time() - {succeeded}{{step="cool"}} > {options.scaled(COOL_H * HOUR_S)}',
+                for_s=10 * MINUTE_S,
+                summary="Events are not brought into the warehouse",
+                description="The last cooling that succeeded is {{ $value | humanizeDuration }} old.",
+                section=_NIGHT,
+            ),
+            Alert(
+                name="HotbasketCoolingIncomplete",
+                severity="ticket",
+                expression='hotbasket_cooled_rows{fate="missing"} > 0',
+                for_s=0,
+                at_once="the number stands until the next cooling",
+                summary="Events of the store are not in the warehouse",
+                description="{{ $value }} events of the store are not in the warehouse after cooling.",
+                section=_NIGHT,
+            ),
+            Alert(
+                name="HotbasketNightFailed",
+                severity="ticket",
+                expression="hotbasket_job_failed == 1",
+                for_s=30 * MINUTE_S,
+                summary="A step of the night failed",
+                description="The last run of step {{ $labels.step }} failed.",
+                section=_NIGHT,
+            ),
+        ),
+    )
+
+
+def promised(options: Options) -> Group:
+    """Gives the group of privacy requests."""
+    due_s = int(options.scaled(options.due_days * DAY_S) * DUE_SHARE)
+    return Group(
+        "hotbasket, privacy",
+        (
+            Alert(
+                name="HotbasketPrivacyOverdue",
+                severity="page",
+                expression="max(hotbasket_privacy_requests_overdue) > 0",
+                for_s=MINUTE_S,
+                summary="A privacy request is past its deadline",
+                description="{{ $value }} privacy requests are past their deadline.",
+                section=_PRIVACY,
+            ),
+            Alert(
+                name="HotbasketPrivacyDueSoon",
+                severity="ticket",
+                expression=f"max(hotbasket_privacy_oldest_request_seconds) > {due_s}",
+                for_s=MINUTE_S,
+                summary="A privacy request nears its deadline",
+                description="The oldest open privacy request was made {{ $value | humanizeDuration }} ago; "
+                f"{options.due_days} days are allowed.",
+                section=_PRIVACY,
+            ),
+            Alert(
+                name="HotbasketPrivacyRequestsFail",
+                severity="ticket",
+                # A store that is away is asked again every ten minutes at the latest.
+                expression=f"sum(increase(hotbasket_privacy_errors_total[{options.window(30 * MINUTE_S)}])) > 0",
+                for_s=HOUR_S,
+                summary="Privacy requests go on failing",
+                description="About {{ $value | humanize }} attempts at privacy requests failed in half an hour: "
+                "a store or the log is away.",
+                section=_PRIVACY,
+            ),
+            Alert(
+                name="HotbasketObjectionsWait",
+                severity="ticket",
+                expression='sum(hotbasket_privacy_requests_open{kind=~"suppress|unsuppress"}) > 0',
+                for_s=20 * MINUTE_S,
+                summary="Objections are not in force everywhere",
+                description="{{ $value }} requests to suppress shoppers or to end that have been open for 20 minutes.",
+                section=_PRIVACY,
+            ),
+        ),
+    )

@@ -1,0 +1,151 @@
+"""Objectives of 30 days, and alerts when their error budgets burn: how fast decides who hears of it.
+
+Source: The Site Reliability Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts".
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from monitoring.alerts.rules import DAY_S, HOUR_S, MINUTE_S, Alert, Group, Options, Record, duration
+
+UNACKNOWLEDGED = "log_full|log_unavailable|erasure_unavailable|too_many_requests_in_flight|control_unavailable|draining"
+"""Errors with which a gateway in order turns events away; what is wrong with a request is not among them."""
+LATE_S = 0.25
+"""Bound of an acknowledgement and of an experience; a bucket of their histograms."""
+
+_AT_ONCE = "the long window is the patience, and the short one ends the alert soon after the fault"
+
+
+class Objective(NamedTuple):
+    """What is promised over 30 days.
+
+    Attributes:
+        name: of the alerts, behind Hotbasket.
+        series: of the recorded shares of what went wrong.
+        budget: the share that may go wrong.
+        summary: of the alerts.
+        wrong: what the share is of, as the description says it.
+        section: of docs/operations.md.
+    """
+
+    name: str
+    series: str
+    budget: float
+    summary: str
+    wrong: str
+    section: str
+
+
+class Burn(NamedTuple):
+    """A speed at which a budget burns.
+
+    Attributes:
+        times: as fast as would use it up in 30 days.
+        long_s, short_s: windows in which it has to burn that fast.
+        severity: who hears of it.
+    """
+
+    times: float
+    long_s: int
+    short_s: int
+    severity: Literal["page", "ticket"]
+
+
+BURNS = (
+    Burn(14.4, HOUR_S, 5 * MINUTE_S, "page"),
+    Burn(6, 6 * HOUR_S, 30 * MINUTE_S, "page"),
+    Burn(3, DAY_S, 2 * HOUR_S, "ticket"),
+    Burn(1, 3 * DAY_S, 6 * HOUR_S, "ticket"),
+)
+
+ACKNOWLEDGED = Objective(
+    name="Unacknowledged",
+    series="unacknowledged",
+    budget=0.001,
+    summary="Requests with events are turned away",
+    wrong="requests in order were not acknowledged",
+    section="requests-are-turned-away",
+)
+ACK_TIME = Objective(
+    name="AcksSlow",
+    series="slow_acks",
+    budget=0.05,
+    summary="Acknowledgements are slow",
+    wrong=f"acknowledgements took longer than {LATE_S} s",
+    section="acknowledgements-are-slow",
+)
+EXPERIENCE_TIME = Objective(
+    name="ExperiencesLate",
+    series="late_experiences",
+    budget=0.05,
+    summary="Experiences come late",
+    wrong=f"experiences reached the page more than {LATE_S} s after their event",
+    section="experiences-come-late",
+)
+OBJECTIVES = (ACKNOWLEDGED, ACK_TIME, EXPERIENCE_TIME)
+
+
+def budgets(options: Options) -> list[Group]:
+    """Gives a group for each objective: what was wrong in every window, then the alerts on it."""
+    return [
+        Group(
+            f"hotbasket, budget: {one.series.replace('_', ' ')}",
+            (
+                *(Record(_recorded(one, window_s), _wrong(one, options.window(window_s))) for window_s in _windows()),
+                *(_burns(one, burn) for burn in BURNS),
+            ),
+        )
+        for one in OBJECTIVES
+    ]
+
+
+def _windows() -> list[int]:
+    return sorted({window_s for burn in BURNS for window_s in (burn.long_s, burn.short_s)})
+
+
+def _burns(objective: Objective, burn: Burn) -> Alert:
+    bound = f"{burn.times} * {objective.budget}"
+    over = duration(burn.long_s * 1_000)
+    left_days = f"{30 / burn.times:.0f} days" if burn.times < 10 else f"{30 * 24 / burn.times:.0f} hours"
+    return Alert(
+        name=f"Hotbasket{objective.name}",
+        severity=burn.severity,
+        expression="\nand\n".join(f"{_recorded(objective, one)} > {bound}" for one in (burn.long_s, burn.short_s)),
+        for_s=0,
+        summary=objective.summary,
+        description=f"{{{{ $value | humanizePercentage }}}} of {objective.wrong} in the last {over}; "
+        f"{objective.budget:.1%} may. Going on like this uses up the budget of 30 days within {left_days}.",
+        section=objective.section,
+        at_once=_AT_ONCE,
+        over=over,
+    )
+
+
+def _recorded(objective: Objective, window_s: int) -> str:
+    # The window's own name, scaled or not: the series is what it would be in earnest.
+    return f"hotbasket:{objective.series}:share_{duration(window_s * 1_000)}"
+
+
+def _wrong(objective: Objective, window: str) -> str:
+    """Gives the share that went wrong in a window; nothing where nothing was asked for."""
+    match objective.series:
+        case "unacknowledged":
+            refused = _else_zero(f'hotbasket_refused_requests_total{{error=~"{UNACKNOWLEDGED}"}}', window)
+            broken = _else_zero('hotbasket_gateway_errors_total{what="request"}', window)
+            asked = f"sum(rate(hotbasket_ack_seconds_count[{window}])) + {refused} + {broken}"
+            return f"({refused} + {broken})\n/\n(({asked}) > 0)"
+        case "slow_acks":
+            return _late("hotbasket_ack_seconds", window)
+        case _:
+            return _late("hotbasket_experience_seconds", window)
+
+
+def _late(histogram: str, window: str) -> str:
+    in_time = f'sum(rate({histogram}_bucket{{le="{LATE_S}"}}[{window}]))'
+    return f"1 -\n{in_time}\n/\n(sum(rate({histogram}_count[{window}])) > 0)"
+
+
+def _else_zero(counter: str, window: str) -> str:
+    # A labelled counter is born with its first count.
+    return f"(sum(rate({counter}[{window}])) or vector(0))"

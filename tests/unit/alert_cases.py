@@ -1,0 +1,370 @@
+"""What the alerts have to say in each case: a system that is well, what is changed in it, and who is told what.
+
+Values are written as promtool reads them, a sample a minute; `xN` repeats to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from monitoring.alerts.objectives import BURNS, OBJECTIVES, Burn, Objective
+
+G, W, A = ('job="hotbasket", instance="gateway-0"', 'job="hotbasket", instance="worker-0"', 'job="hb", instance="a-0"')
+STORED = f'hotbasket_events_total{{{G}, type="ProductAdded", outcome="stored"}}'
+ACKS, ACKS_IN_TIME = f"hotbasket_ack_seconds_count{{{G}}}", f'hotbasket_ack_seconds_bucket{{{G}, le="0.25"}}'
+SHOWN, SHOWN_IN_TIME = (
+    f"hotbasket_experience_seconds_count{{{G}}}",
+    f'hotbasket_experience_seconds_bucket{{{G}, le="0.25"}}',
+)
+REFUSED = f'hotbasket_refused_requests_total{{{G}, status="503", error="log_unavailable"}}'
+READY, OWNED = f"hotbasket_gateway_ready{{{G}}}", f"hotbasket_partitions_owned{{{W}}}"
+LAG, CONTROL_AGE = f"hotbasket_worker_lag_seconds{{{W}}}", f"hotbasket_control_age_seconds{{{W}}}"
+PROCESSED = f'hotbasket_processed_events_total{{{W}, type="ProductAdded"}}'
+FAILED = f'hotbasket_failed_events_total{{{W}, reason="not_processed"}}'
+NOT_SAVED, SAVED_AGE = f"hotbasket_checkpoint_failures_total{{{W}}}", f"hotbasket_checkpoint_age_seconds{{{W}}}"
+GAP = f"hotbasket_log_gap_records_total{{{A}}}"
+ARCHIVED = f'hotbasket_archived_records_total{{{A}, kind="event"}}'
+ARCHIVE_LAG = f"hotbasket_archive_lag_seconds{{{A}}}"
+PUSHED, COOLED = (f'hotbasket_job_last_success_timestamp_seconds{{step="{step}"}}' for step in ("push", "cool"))
+NIGHT, MISSING = 'hotbasket_job_failed{step="grow"}', 'hotbasket_cooled_rows{fate="missing"}'
+OVERDUE, OLDEST = "hotbasket_privacy_requests_overdue", "hotbasket_privacy_oldest_request_seconds"
+PRIVACY_ERRORS, OBJECTIONS = "hotbasket_privacy_errors_total", 'hotbasket_privacy_requests_open{kind="suppress"}'
+
+WELL: Mapping[str, str] = {
+    f"up{{{G}}}": "1xN",
+    f"up{{{W}}}": "1xN",
+    'up{job="till", instance="till-0"}': "0xN",
+    f"hotbasket_streams_open{{{G}}}": "5xN",
+    f"hotbasket_streams_open{{{W}}}": "0xN",
+    READY: "1xN",
+    STORED: "0+600xN",
+    ACKS: "0+6000xN",
+    ACKS_IN_TIME: "0+5760xN",
+    REFUSED: "0+5xN",
+    f'hotbasket_refused_requests_total{{{G}, status="400", error="malformed"}}': "0+900xN",
+    SHOWN: "0+1000xN",
+    SHOWN_IN_TIME: "0+960xN",
+    OWNED: "64xN",
+    LAG: "0.1xN",
+    CONTROL_AGE: "0.4xN",
+    PROCESSED: "0+600xN",
+    FAILED: "2xN",
+    NOT_SAVED: "0xN",
+    SAVED_AGE: "4xN",
+    GAP: "0xN",
+    ARCHIVED: "0+600xN",
+    ARCHIVE_LAG: "30xN",
+    PUSHED: "0+60xN",
+    COOLED: "0+60xN",
+    NIGHT: "0xN",
+    MISSING: "0xN",
+    'hotbasket_cooled_rows{fate="failed"}': "7xN",
+    OVERDUE: "0xN",
+    OLDEST: "691200xN",
+    PRIVACY_ERRORS: "0xN",
+    OBJECTIONS: "0xN",
+    'hotbasket_privacy_requests_open{kind="erase"}': "9xN",
+}
+"""A system in order, with what may be wrong in one: refusals and slowness within the budget, an old bad event."""
+
+GATEWAY, WORKER, ARCHIVER = (
+    {"job": "hotbasket", "instance": "gateway-0"},
+    {"job": "hotbasket", "instance": "worker-0"},
+    {"job": "hb", "instance": "a-0"},
+)
+
+
+class Fired(NamedTuple):
+    """An alert that somebody gets.
+
+    Attributes:
+        name: of the alert, without Hotbasket.
+        said: its description, as it is read.
+        labels: beside its severity; `over` tells those on one budget apart.
+    """
+
+    name: str
+    said: str
+    labels: Mapping[str, str] = {}
+
+
+class Case(NamedTuple):
+    """One case.
+
+    Attributes:
+        about: the alert that it is about, without Hotbasket.
+        what: happens.
+        changed: series of the system that is well; an empty one is not there.
+        at_min: half a minute after it is looked; far from the edges of windows, where releases of Prometheus differ.
+        fires: all that fires then.
+    """
+
+    about: str
+    what: str
+    changed: Mapping[str, str]
+    at_min: int
+    fires: tuple[Fired, ...] = ()
+
+    def __str__(self) -> str:
+        """Names the test."""
+        return f"{self.about}: {self.what}"
+
+
+def cases() -> list[Case]:
+    """Gives every case: of each alert one in which it fires and one in which it just does not."""
+    return [*_OF_GATEWAYS, *_OF_WORKERS, *_OF_ARCHIVERS, *_OF_NIGHTS, *_OF_PRIVACY, *_of_budgets()]
+
+
+_NO_GATEWAY = Fired("NoGatewayReady", "For a minute no gateway has been caught up, or none could be scraped.")
+_OF_GATEWAYS = (
+    Case("NoGatewayReady", "none is", {READY: "0xN"}, 3, (_NO_GATEWAY,)),
+    Case("NoGatewayReady", "none is there", {READY: ""}, 3, (_NO_GATEWAY,)),
+    Case("NoGatewayReady", "half a minute", {READY: "1x3 0xN"}, 4),
+    Case(
+        "ProcessDown",
+        "dead for six minutes",
+        {f"up{{{W}}}": "1x5 0xN"},
+        12,
+        (Fired("ProcessDown", "worker-0 of job hotbasket has not answered for five minutes.", WORKER),),
+    ),
+    Case("ProcessDown", "restarted", {f"up{{{W}}}": "1x5 0x2 1xN"}, 12),
+    Case(
+        "ControlDataOld",
+        "Postgres is away",
+        {CONTROL_AGE: "32xN"},
+        6,
+        (Fired("ControlDataOld", "worker-0 last saw the control data 32s ago.", WORKER),),
+    ),
+    Case("ControlDataOld", "Postgres is slow", {CONTROL_AGE: "29xN"}, 6),
+)
+_OF_WORKERS = (
+    Case(
+        "WorkerLags",
+        "for three minutes",
+        {LAG: "6xN"},
+        3,
+        (Fired("WorkerLags", "The oldest event in hand at worker-0 is 6s old.", WORKER),),
+    ),
+    Case("WorkerLags", "a little", {LAG: "4xN"}, 3),
+    Case("WorkerLags", "for a minute", {LAG: "0x2 90xN"}, 4),
+    Case(
+        "NothingProcessed",
+        "workers stand still",
+        {PROCESSED: "0+600x10 6000xN"},
+        24,
+        (Fired("NothingProcessed", "10 events a second are stored, and no worker processes any."),),
+    ),
+    Case("NothingProcessed", "nobody shops", {PROCESSED: "0+600x10 6000xN", STORED: "0+600x10 6000xN"}, 24),
+    Case(
+        "PartitionWithoutOwner",
+        "a worker has left",
+        {OWNED: "62xN"},
+        3,
+        (Fired("PartitionWithoutOwner", "Of 64 partitions 2 belong to no worker: their shoppers get no experiences."),),
+    ),
+    Case("PartitionWithoutOwner", "two share", {OWNED: "32xN", OWNED.replace("worker-0", "worker-1"): "32xN"}, 3),
+    Case(
+        "EventsFail",
+        "a burst",
+        {FAILED: "2x20 16xN"},
+        25,
+        (
+            Fired(
+                "EventsFail",
+                "About 15 events failed in a quarter of an hour: not_processed.",
+                {"reason": "not_processed"},
+            ),
+        ),
+    ),
+    Case(
+        "EventsFail",
+        "a burst before the first scrape",
+        {FAILED.replace("not_processed", "undecodable"): "_x20 50xN"},
+        25,
+        (
+            Fired(
+                "EventsFail", "About 50 events failed in a quarter of an hour: undecodable.", {"reason": "undecodable"}
+            ),
+        ),
+    ),
+    Case("EventsFail", "a few", {FAILED: "2x20 10xN"}, 25),
+    Case(
+        "CheckpointsFail",
+        "all of them",
+        {NOT_SAVED: "0x3 0+2xN"},
+        20,
+        (Fired("CheckpointsFail", "About 10 checkpoints of worker-0 failed in five minutes.", WORKER),),
+    ),
+    Case("CheckpointsFail", "some", {NOT_SAVED: "0x3 0+2x3 8xN"}, 12),
+    Case(
+        "CheckpointsOld",
+        "none is begun",
+        {SAVED_AGE: "70xN"},
+        6,
+        (Fired("CheckpointsOld", "worker-0 last began a checkpoint 1m 10s ago.", WORKER),),
+    ),
+    Case("CheckpointsOld", "one takes long", {SAVED_AGE: "59xN"}, 6),
+)
+_LAGS, _TOO_LATE = (
+    f"The oldest event that a-0 has to copy is {age} old; Kafka keeps 7 days."
+    for age in ("1d 18h 0m 1s", "5d 6h 0m 1s")
+)
+_OF_ARCHIVERS = (
+    Case(
+        "LogGap",
+        "at a restart",
+        {GAP: "_x5 700xN"},
+        7,
+        (Fired("LogGap", "About 700 records were gone when a-0 came for them.", ARCHIVER),),
+    ),
+    Case(
+        "LogGap",
+        "while it runs",
+        {GAP: "0x100 700xN"},
+        103,
+        (Fired("LogGap", "About 705.9 records were gone when a-0 came for them.", ARCHIVER),),
+    ),
+    Case("LogGap", "an hour ago", {GAP: "0x20 700xN"}, 90),
+    Case("ArchiverLags", "by a quarter", {ARCHIVE_LAG: "151201xN"}, 16, (Fired("ArchiverLags", _LAGS, ARCHIVER),)),
+    Case("ArchiverLags", "by less", {ARCHIVE_LAG: "151199xN"}, 16),
+    Case(
+        "ArchiverNearlyTooLate",
+        "by three quarters",
+        {ARCHIVE_LAG: "453601xN"},
+        16,
+        (Fired("ArchiverLags", _TOO_LATE, ARCHIVER), Fired("ArchiverNearlyTooLate", _TOO_LATE, ARCHIVER)),
+    ),
+    Case(
+        "ArchiverNearlyTooLate",
+        "by less",
+        {ARCHIVE_LAG: "151201xN"},
+        16,
+        (Fired("ArchiverLags", _LAGS, ARCHIVER),),
+    ),
+    Case(
+        "NothingArchived",
+        "archivers stand still",
+        {ARCHIVED: "0+600x10 6000xN"},
+        78,
+        (Fired("NothingArchived", "10 events a second are stored, and no archiver copies any."),),
+    ),
+    Case("NothingArchived", "half an hour", {ARCHIVED: "0+600x10 6000xN"}, 45),
+    Case("NothingArchived", "the embedded system has no archiver", {ARCHIVED: "", ARCHIVE_LAG: ""}, 75),
+)
+_OF_NIGHTS = (
+    Case(
+        "TreesOld",
+        "two nights without",
+        {PUSHED: "-129700+60xN"},
+        11,
+        (Fired("TreesOld", "The last push of trees is 1d 12h 2m 10s old.", {"step": "push"}),),
+    ),
+    Case("TreesOld", "not quite", {PUSHED: "-129500+60xN"}, 11),
+    Case(
+        "CoolingLate",
+        "a night without",
+        {COOLED: "-108100+60xN"},
+        11,
+        (Fired("CoolingLate", "The last cooling that succeeded is 1d 6h 2m 10s old.", {"step": "cool"}),),
+    ),
+    Case("CoolingLate", "not quite", {COOLED: "-107900+60xN"}, 11),
+    Case(
+        "CoolingIncomplete",
+        "three are missing",
+        {MISSING: "3xN"},
+        1,
+        (
+            Fired(
+                "CoolingIncomplete",
+                "3 events of the store are not in the warehouse after cooling.",
+                {"fate": "missing"},
+            ),
+        ),
+    ),
+    Case("CoolingIncomplete", "some failed", {'hotbasket_cooled_rows{fate="failed"}': "900xN"}, 1),
+    Case(
+        "NightFailed",
+        "and nobody ran it again",
+        {NIGHT: "1xN"},
+        31,
+        (Fired("NightFailed", "The last run of step grow failed.", {"step": "grow"}),),
+    ),
+    Case("NightFailed", "and was run again", {NIGHT: "1x20 0xN"}, 31),
+)
+_OF_PRIVACY = (
+    Case(
+        "PrivacyOverdue",
+        "one is",
+        {OVERDUE: "1xN"},
+        2,
+        (Fired("PrivacyOverdue", "1 privacy requests are past their deadline."),),
+    ),
+    Case("PrivacyOverdue", "half a minute", {OVERDUE: "0x2 1xN"}, 3),
+    Case(
+        "PrivacyDueSoon",
+        "after 24 days",
+        {OLDEST: "2073660xN"},
+        2,
+        (Fired("PrivacyDueSoon", "The oldest open privacy request was made 24d 0h 1m 0s ago; 30 days are allowed."),),
+    ),
+    Case("PrivacyDueSoon", "before", {OLDEST: "2073540xN"}, 2),
+    Case(
+        "PrivacyRequestsFail",
+        "a store is away, asked every ten minutes",
+        {PRIVACY_ERRORS: " ".join(f"{attempts}x9" for attempts in range(12))},
+        105,
+        (
+            Fired(
+                "PrivacyRequestsFail",
+                "About 3.103 attempts at privacy requests failed in half an hour: a store or the log is away.",
+            ),
+        ),
+    ),
+    Case("PrivacyRequestsFail", "a store was away", {PRIVACY_ERRORS: "0x9 5xN"}, 105),
+    Case(
+        "ObjectionsWait",
+        "a gateway does not confirm",
+        {OBJECTIONS: "2xN"},
+        21,
+        (Fired("ObjectionsWait", "2 requests to suppress shoppers or to end that have been open for 20 minutes."),),
+    ),
+    Case("ObjectionsWait", "until a dead one is given up", {OBJECTIONS: "2x12 0xN"}, 21),
+)
+
+
+def _of_budgets() -> Iterator[Case]:
+    yield Case(OBJECTIVES[0].name, "all is well, for three days", {}, 4_321)
+    for objective in OBJECTIVES:
+        yield Case(objective.name, "nobody asks", {REFUSED: "0xN"} | _wrong(objective, "0xN", "0xN"), 61)
+        for number, burn in enumerate(BURNS):
+            for times, firing in ((1.1, BURNS[number:]), (0.9, BURNS[number + 1 :])):
+                share = times * burn.times * objective.budget
+                changed = _wrong(objective, f"0+{6_000 * (1 - share)}xN", f"0+{6_000 * share}xN")
+                fires = tuple(_burnt(objective, one, share) for one in firing)
+                yield Case(objective.name, f"{times} of {burn.times}", changed, burn.long_s // 60 + 1, fires)
+        bad, minutes = 5_900.0, 50
+        well_again = _wrong(
+            objective, f"0+100x{minutes} {100 * minutes + 6_000}+6000xN", f"0+{bad}x{minutes} {bad * minutes}xN"
+        )
+        fires = tuple(_burnt(objective, one, bad * 50 / (bad * 50 + 100 * 50 + 6_000 * 10)) for one in BURNS[1:])
+        yield Case(objective.name, "the page ends soon after the fault", well_again, 60, fires)
+
+
+def _wrong(objective: Objective, right: str, wrong: str) -> dict[str, str]:
+    """Gives the series of what went right and wrong, which count to 6,000 a minute together."""
+    count, in_time = {"slow_acks": (ACKS, ACKS_IN_TIME)}.get(objective.series, (SHOWN, SHOWN_IN_TIME))
+    if objective.series == "unacknowledged":
+        return {ACKS: right, ACKS_IN_TIME: right, REFUSED: wrong}
+    return {in_time: right, count: right, count.replace("gateway-0", "gateway-1"): wrong}
+
+
+def _burnt(objective: Objective, burn: Burn, share: float) -> Fired:
+    """Gives what is said of a budget that burns."""
+    over, days = {3_600: ("1h", "50 hours"), 21_600: ("6h", "5 days"), 86_400: ("1d", "10 days")}.get(
+        burn.long_s, ("3d", "30 days")
+    )
+    said = f"{100 * share:.4g}% of {objective.wrong} in the last {over}; {objective.budget:.1%} may. "
+    return Fired(
+        objective.name, f"{said}Going on like this uses up the budget of 30 days within {days}.", {"over": over}
+    )
