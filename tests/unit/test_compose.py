@@ -19,7 +19,7 @@ from deploy.cli import command_line
 from tests.cli.running import environment
 
 Json = dict[str, Any]
-ONE_SHOT = {"secrets", "migrate", "dashboards"}
+ONE_SHOT = {"secrets", "migrate", "dashboards", "rules"}
 KEYLESS = {"worker", "archiver"}
 NAMELESS = "HOTBASKET_POSTGRES_PASSWORD"
 SECRET = re.compile(r"password|secret", flags=re.IGNORECASE)
@@ -61,7 +61,7 @@ def own(services: dict[str, Json]) -> dict[str, Json]:
     return {
         name: one
         for name, one in services.items()
-        if one["image"].startswith("hotbasket-") and name not in {"secrets", "dashboards"}
+        if one["image"].startswith("hotbasket-") and name not in {"secrets", "dashboards", "rules"}
     }
 
 
@@ -122,7 +122,7 @@ def test_our_containers_can_do_little(services: dict[str, Json]) -> None:
     """Nothing is written outside of volumes and /tmp, no capability is left, and root only fills volumes."""
     ours = {name: one for name, one in services.items() if one["image"].startswith("hotbasket-")}
     assert {(True, ("ALL",))} == {(one["read_only"], tuple(one["cap_drop"])) for one in ours.values()}
-    assert {"secrets", "dashboards"} == {name for name, one in ours.items() if "user" in one}
+    assert {"secrets", "dashboards", "rules"} == {name for name, one in ours.items() if "user" in one}
     assert {"none"} == {one["network_mode"] for one in ours.values() if "user" in one}
 
 
@@ -199,6 +199,16 @@ def test_prometheus_takes_its_configuration(checkout: Path) -> None:
     command = ["promtool", "check", "config", str(checkout / "deploy" / "prometheus.yml")]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_prometheus_finds_rules_where_they_are_written(services: dict[str, Json]) -> None:
+    """They lie in the volume that Prometheus reads, made for as many partitions as there are, before it starts."""
+    folder, _, partitions = services["rules"]["command"]
+    assert [f"rules:{folder}"] == services["rules"]["volumes"]
+    assert "rules:/etc/prometheus/rules:ro" in services["prometheus"]["volumes"]
+    assert "rules" in services["prometheus"]["depends_on"]
+    migrated = services["migrate"]["command"]
+    assert migrated[migrated.index("--partitions") + 1] == partitions
 
 
 def test_grafana_finds_dashboards_where_they_are_written(services: dict[str, Json], checkout: Path) -> None:
