@@ -18,7 +18,7 @@ from actors.worker import Worker
 from adapters.backup_keys import BackupKeys
 from adapters.clock import SystemClock
 from adapters.settings import Settings
-from adapters.wiring import Ports, Role, production
+from adapters.wiring import Ports, production
 from adapters.zones import zone_of
 from batch.archive import Archiver
 from batch.archive import Stores as ArchiverStores
@@ -27,6 +27,7 @@ from deploy.house_keeping import HouseKeeper
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
+from deploy.operators_page import Process, one_process
 from deploy.privacy_worker import privacy_worker
 from deploy.vault_keeping import VaultKeeper
 from deploy.warehouse_place import UNVISITED, warehouse_data
@@ -48,7 +49,12 @@ class _Opened(NamedTuple):
     ports: Ports
     metrics: Metrics
     clock: SystemClock
-    metrics_url: str
+    page_url: str
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Of its metrics and of the operator's page, for the line that says it has begun."""
+        return {"metrics_url": f"{self.page_url}metrics", "page_url": self.page_url}
 
 
 def member_id(settings: Settings, kind: str, number: int) -> str:
@@ -94,7 +100,7 @@ async def serve_gateway(host: str, port: int, settings: Settings) -> int:
             keeper = VaultKeeper(vault.vault, settings, opened.clock)
             backs.append(Back("vault keeper", keeper.run, keeper.stop))
         front = Front(gateway, HttpServer(gateway, settings), listener)
-        listening = {"url": f"http://{address_of(listener)}", "metrics_url": opened.metrics_url, "pid": os.getpid()}
+        listening = {"url": f"http://{address_of(listener)}", **opened.addresses, "pid": os.getpid()}
 
         async def started() -> None:
             log.info("listening", **listening)
@@ -133,7 +139,7 @@ async def serve_worker(settings: Settings, number: int, ready: Callable[[], None
         async def started() -> None:
             await worker.ready.wait()
             ready()
-            log.info("working", member=member, metrics_url=opened.metrics_url, pid=os.getpid())
+            log.info("working", member=member, **opened.addresses, pid=os.getpid())
 
         return await live(None, [Back("worker", worker.run, worker.stop)], started)
     raise AssertionError("unreachable: the stack swallows nothing")
@@ -160,7 +166,7 @@ async def serve_archiver(settings: Settings, number: int, ready: Callable[[], No
 
         async def started() -> None:
             ready()
-            log.info("archiving", member=member, metrics_url=opened.metrics_url, pid=os.getpid())
+            log.info("archiving", member=member, **opened.addresses, pid=os.getpid())
 
         return await live(None, [Back("archiver", archiver.run, archiver.stop)], started)
     raise AssertionError("unreachable: the stack swallows nothing")
@@ -185,21 +191,22 @@ async def serve_privacy_worker(settings: Settings) -> int:
             backs.append(Back("backup keeper", backups.run, backups.stop))
 
         async def started() -> None:
-            log.info("working on privacy requests", metrics_url=opened.metrics_url, pid=os.getpid())
+            log.info("working on privacy requests", **opened.addresses, pid=os.getpid())
 
         return await live(None, backs, started)
     raise AssertionError("unreachable: the stack swallows nothing")
 
 
 @asynccontextmanager
-async def _open(settings: Settings, metrics_port: int, role: Role, member: str | None) -> AsyncIterator[_Opened]:
+async def _open(settings: Settings, metrics_port: int, role: Process, member: str | None) -> AsyncIterator[_Opened]:
     metrics, clock = Metrics(), SystemClock()
     async with AsyncExitStack() as closing:
-        server = MetricsServer(metrics.registry, metrics_port, settings.metrics_host)
+        subject = one_process(settings, role, member)
+        server = MetricsServer(metrics.registry, metrics_port, settings.metrics_host, subject)
         closing.push_async_callback(asyncio.to_thread, server.close)
         ports = await production(settings, metrics, clock, role=role, member=member)
         closing.push_async_callback(ports.close)
-        yield _Opened(ports, metrics, clock, f"http://{settings.metrics_host}:{server.port}/metrics")
+        yield _Opened(ports, metrics, clock, server.url)
 
 
 async def _open_vault(settings: Settings, clock: SystemClock, closing: AsyncExitStack) -> OpenedVault | None:

@@ -28,6 +28,7 @@ from deploy.house_keeping import HouseKeeper
 from deploy.http_server import BACKLOG, HttpServer
 from deploy.lifecycle import Back, Front, live
 from deploy.listeners import address_of, listen
+from deploy.operators_page import whole_system
 from deploy.privacy_worker import privacy_worker
 from deploy.vault_keeping import VaultKeeper
 from deploy.warehouse_place import warehouse_data
@@ -76,7 +77,9 @@ async def serve(options: Options, settings: Settings) -> int:
         listener = listen(options.host, options.port, cure, backlog=BACKLOG)
         closing.callback(listener.close)
         metrics, clock = Metrics(), SystemClock()
-        metrics_server = MetricsServer(metrics.registry, settings.metrics_port, settings.metrics_host)
+        metrics_server = MetricsServer(
+            metrics.registry, settings.metrics_port, settings.metrics_host, whole_system(settings)
+        )
         closing.push_async_callback(asyncio.to_thread, metrics_server.close)
         prepare(options.data)
         closing.callback(DataDirLock(options.data).close)
@@ -88,7 +91,8 @@ async def serve(options: Options, settings: Settings) -> int:
         parts = await _assemble(options, ports, vault, settings, metrics, url, closing)
         listening = {
             "url": url,
-            "metrics_url": f"http://{settings.metrics_host}:{metrics_server.port}/metrics",
+            "metrics_url": f"{metrics_server.url}metrics",
+            "page_url": metrics_server.url,
             "data": str(options.data),
             "pid": os.getpid(),
             "next": _next_step(options, url, ports),

@@ -72,6 +72,7 @@ class Running:
     Attributes:
         url: of the public port.
         metrics_url: of the metrics.
+        page_url: of the operator's page.
     """
 
     def __init__(self, data: Path, *arguments: str, **more: str) -> None:
@@ -93,6 +94,7 @@ class Running:
             raise
         self.url: str = listening["url"]
         self.metrics_url: str = listening["metrics_url"]
+        self.page_url: str = listening["page_url"]
 
     def __enter__(self) -> Running:  # noqa: PYI034 - it is never subclassed
         """The running system."""
