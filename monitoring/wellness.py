@@ -235,7 +235,7 @@ def _aged(window: Window, words: str, metric: str, limits: tuple[float, float], 
 def _quantile(window: Window, words: str, metric: str, share: float, *, is_judged: bool) -> Fact:
     seconds = window.quantile(metric, share)
     if seconds is None:
-        return Fact(words, metric, "none", Verdict.FINE if is_judged else None)
+        return Fact(words, metric, "none")
     verdict = _judged(seconds, 0.1, 0.25) if is_judged else None
     return Fact(words, metric, span(seconds), verdict, f"{words} is {span(seconds)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from tests.services.processes import free_port
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WITHIN_S = 90.0
+PAGES = {"gateway", "worker", "archiver", "privacy"}
 TREE: dict[str, Any] = {
     "schema_version": 1,
     "shopper": "default",
@@ -117,12 +119,19 @@ def live(checkout: Path, folder: Path, variables: dict[str, str]) -> None:
         eventually(lambda: bool(experiences(url, key)), output.read_text)
         metrics = f"http://127.0.0.1:{archiver_port}/metrics"
         eventually(lambda: 'archived_records_total{kind="event"}' in get(metrics)[1], output.read_text)
+        eventually(lambda: PAGES <= titles(output.read_text()), output.read_text)
     finally:
         honcho.send_signal(signal.SIGTERM)
         honcho.wait(WITHIN_S)
     ended = output.read_text()
     assert ended.count('"event": "stopped"') >= 4, ended[-3_000:]
     assert "Traceback" not in ended, ended
+
+
+def titles(output: str) -> set[str]:
+    """What the operator's page of each process that has begun calls it, without its name."""
+    pages = [get(url)[1] for url in set(re.findall(r'"page_url": "(.*?)"', output))]
+    return {found[1] for page in pages if (found := re.search(r"<title>[a-z]+: hotbasket (\w+), \S+</title>", page))}
 
 
 def experiences(url: str, key: str) -> list[Any]:

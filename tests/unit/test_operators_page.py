@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from adapters.settings import Settings
+from deploy.operators_page import one_process, whole_system
 from monitoring.batch_export import export
 from monitoring.job_files import FILE_BYTES_MAX, JobFiles
 from monitoring.metrics import BatchMetrics, Metrics
@@ -279,3 +282,14 @@ def test_a_sample_takes_every_registry() -> None:
     Gauge("two", "Two", registry=second).set(3)
     last = Samples([first, second], Clock()).window().last
     assert {"one_total": {(): 2.0}, "two": {(): 3.0}} == last.numbers
+
+
+def test_a_process_is_called_by_its_kind_and_name() -> None:
+    """Each kind of process tells of its own part, under the name by which its group knows it, with its own bounds."""
+    settings = Settings(log_queue_events_max=7, streams_max=8, residents_max=9, batch_textfiles="/jobs")
+    worker = one_process(settings, "worker", "shop-worker-3")
+    expected = Subject("hotbasket worker, shop-worker-3", frozenset({"worker", "control"}), Bounds(7, 8, 9), "/jobs")
+    assert expected == worker
+    assert {"archiver"} == one_process(settings, "archiver", "shop-archiver-0").parts
+    assert f"hotbasket gateway, {socket.gethostname()}" == one_process(settings, "gateway", None).name
+    assert whole_system(settings) == Subject("hotbasket run", LIVE, Bounds(7, 8, 9), "/jobs")
