@@ -76,6 +76,14 @@ class WarehouseData:
         """
         return await asyncio.to_thread(self._oldest_ms, retailer_id, before_ms)
 
+    async def expire(self, retailer_id: str, before_ms: int) -> int:
+        """Removes the retailer's days that lie wholly before a moment, and their files; gives how many days of tables.
+
+        Raises:
+            PortError: a job works on the warehouse, or it can't be used now; the call may be repeated.
+        """
+        return await asyncio.to_thread(self._expire, retailer_id, before_ms)
+
     async def rows(self, key: ShopperKey) -> dict[str, list[dict[str, Any]]]:
         """Gives a shopper's rows by table, where there are any.
 
@@ -122,6 +130,18 @@ class WarehouseData:
         while len(self._searched) > _SEARCHED_MAX:
             del self._searched[next(iter(self._searched))]
         return held
+
+    def _expire(self, retailer_id: str, before_ms: int) -> int:
+        if not self._is_there():
+            return 0
+        first_kept = datetime.fromtimestamp(before_ms / 1_000, UTC).date()
+        with visiting(self._root):
+            tables = self._tables(BY_DAY)
+            removed = sum(table.remove_days(retailer_id, first_kept) for table in tables)
+            # Also where there was nothing: who was killed behind the removal has left the files.
+            for table in tables:
+                self._dropped[table.name] = table.drop_old_files(self._dropped.get(table.name, frozenset()))
+        return removed
 
     def _oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
         if not self._is_there():

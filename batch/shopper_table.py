@@ -115,6 +115,18 @@ class ShopperTable:
             with faults(self._what):
                 self._table.delete(f"retailer_id = {_quoted(retailer_id)}")
 
+    def remove_days(self, retailer_id: str, before: date) -> int:
+        """Removes a retailer's days before one, as whole files; gives how many days.
+
+        Raises:
+            PortError: nothing is removed.
+        """
+        days = [day for day in self.days(retailer_id) if day < before]
+        if days:
+            with faults(self._what):
+                self._table.delete(f"retailer_id = {_quoted(retailer_id)} AND day < DATE {_quoted(before.isoformat())}")
+        return len(days)
+
     def drop_old_files(self, dropped: AbstractSet[str]) -> AbstractSet[str]:
         """Removes the files that it does not show: of older versions, and of jobs that were killed.
 

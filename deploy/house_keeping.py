@@ -8,11 +8,11 @@ import structlog
 
 from adapters.settings import Settings
 from adapters.wiring import Ports
+from batch.shopper_data import WarehouseData
 from deploy.retention_check import Checked, check, stores_of
 from domain.errors import HotbasketError
 from domain.ports.clock import Clock
 from domain.ports.retailers import Retailer
-from domain.ports.shopper_data import ShopperData
 from domain.retention import kept_days, limit_ms
 from domain.timestamps import rfc3339
 from monitoring.metrics import PrivacyMetrics
@@ -32,16 +32,17 @@ class HouseKeeper:
 
     Args:
         ports: opened.
-        warehouse: a store that is looked at too; None = it is not known where it is.
+        warehouse: forgets its oldest days, and is looked at too; None = it is not known where it is.
         settings: for how long raw and failed events are kept.
         clock: says what day it is.
         metrics: says by how much something is too old.
     """
 
     def __init__(
-        self, ports: Ports, warehouse: ShopperData | None, settings: Settings, clock: Clock, metrics: PrivacyMetrics
+        self, ports: Ports, warehouse: WarehouseData | None, settings: Settings, clock: Clock, metrics: PrivacyMetrics
     ) -> None:
         self._ports = ports
+        self._warehouse = warehouse
         self._stores = stores_of(ports, warehouse)
         self._settings = settings
         self._clock = clock
@@ -90,6 +91,9 @@ class HouseKeeper:
                     one.retailer_id, limit_ms(kept_days(one, "requests"), now_ms)
                 ),
             }
+            if self._warehouse is not None:
+                history_ms = limit_ms(kept_days(one, "history"), now_ms)
+                done["days of history"] = await self._warehouse.expire(one.retailer_id, history_ms)
             removed |= {name: removed.get(name, 0) + count for name, count in done.items()}
         return {name: count for name, count in removed.items() if count}
 

@@ -63,6 +63,11 @@ def retailers(root: Path, name: str) -> list[str]:
     return sorted({part["retailer_id"] for part in DeltaTable(root / name).partitions()})
 
 
+def parquet_files(root: Path) -> set[Path]:
+    """Every file that holds rows."""
+    return set(root.rglob("*.parquet"))
+
+
 def versions(root: Path) -> dict[str, int]:
     """How many commits each table has."""
     return {path.name: DeltaTable(path).version() for path in root.iterdir() if path.is_dir()}
@@ -234,3 +239,38 @@ async def test_rows_are_told_as_they_are(root: Path) -> None:
     assert f"{WORD} r-1" == rows["events"][0]["lines"][0]["product_id"]
     assert warehouse_files.AT == rows["events"][0]["occurred_at"]
     assert os.fsencode(GONE) == rows["grown_trees"][0]["tree"]
+
+
+async def test_days_that_are_over_go_with_their_files(root: Path) -> None:
+    """Of one retailer, in every table by day; what is by run stays, and doing it again changes nothing."""
+    files = parquet_files(root)
+    one = data(root)
+    assert 2 == await one.expire("r-1", day_ms(TWO))
+    assert day_ms(ONE) == await one.oldest_ms("r-2", day_ms(TWO))
+    assert await one.oldest_ms("r-1", day_ms(TWO)) is None
+    gone = files - parquet_files(root)
+    # Two tables by day, in which each shopper has a file.
+    assert {("r-1", ONE.isoformat())} == {
+        (path.parent.parent.name.partition("=")[2], path.parent.name.partition("=")[2]) for path in gone
+    }
+    assert 4 == len(gone)
+    assert ["r-1", "r-2"] == retailers(root, "grown_trees")
+    before = versions(root)
+    assert 0 == await one.expire("r-1", day_ms(TWO))
+    assert before == versions(root)
+
+
+async def test_a_day_that_is_not_over_stays(root: Path) -> None:
+    """The last day that goes is the one that ended before the moment."""
+    assert 2 == await data(root).expire("r-1", day_ms(TWO) + 86_399_999)
+
+
+async def test_no_day_goes_while_a_night_works(root: Path) -> None:
+    """Whoever removes waits for the night, which goes on with what it has read."""
+    with folder_lock(root), pytest.raises(PortError, match="a job works on"):
+        await data(root).expire("r-1", day_ms(TWO))
+
+
+async def test_without_a_warehouse_nothing_is_over(tmp_path: Path) -> None:
+    """To which no night has come yet."""
+    assert 0 == await data(tmp_path / "nothing").expire("r-1", day_ms(TWO))
