@@ -12,6 +12,7 @@ from adapters.clock import SystemClock
 from adapters.settings import load_settings
 from adapters.wiring import Ports
 from deploy.archived import DAY_MS, decisions
+from deploy.audited import audited
 from deploy.options import Json, RetailerName, Where, document, say, tell
 from deploy.stores import chosen, in_stores
 from domain.draw_chain import EPOCH_MS
@@ -57,7 +58,9 @@ def draw_record(
     before = None if earlier is None else _read(earlier)
 
     async def work(ports: Ports) -> _Found:
-        return await _found(ports, chosen(ports, retailer).retailer_id, campaign_id)
+        one = chosen(ports, retailer)
+        async with audited(ports, one.retailer_id, "campaigns.draw", campaign_id):
+            return await _found(ports, one.retailer_id, campaign_id)
 
     found = in_stores(data, work)
     record = found.record if before is None else with_earlier(found.record, before)

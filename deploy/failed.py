@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.wiring import Ports
+from deploy.audited import audited
 from deploy.options import Json, RetailerName, Where, document, say, tell
 from deploy.stores import chosen, in_stores
 from deploy.suppressed_shoppers import suppression
@@ -34,11 +35,15 @@ def list_failed(
 ) -> None:
     """Show the failed events of a retailer, newest first, and those that nobody could read; never their payload.
 
+    They say whose events they are, by the shopper's hash, so the audit trail says who looked.
+
     Example: hotbasket failed list --retailer "Fresh & Co"
     """
 
     async def work(ports: Ports) -> Sequence[FailedEvent]:
-        return await ports.failed.list(chosen(ports, retailer).retailer_id, events_max=limit)
+        one = chosen(ports, retailer)
+        async with audited(ports, one.retailer_id, "failed.list"):
+            return await ports.failed.list(one.retailer_id, events_max=limit)
 
     events = in_stores(data, work)
     if as_json:
@@ -71,14 +76,16 @@ def replay(
 
     async def work(ports: Ports) -> tuple[int, int]:
         one = chosen(ports, retailer)
-        listed = {event.failed_id: event for event in await ports.failed.list(one.retailer_id, events_max=EVENTS_MAX)}
-        unknown = [failed_id for failed_id in failed_ids or () if failed_id not in listed]
-        if unknown:
-            raise Refused(f"no failed event {', '.join(unknown)}: hotbasket failed list shows those there are")
-        wanted = list(failed_ids or sorted(listed))
-        is_suppressed = suppression(ports, one.retailer_id)
-        in_vain = sum(is_suppressed(ShopperHash(listed[failed_id].shopper)) for failed_id in wanted)
-        return await ports.failed.request_replay(wanted), in_vain
+        async with audited(ports, one.retailer_id, "failed.replay"):
+            found = await ports.failed.list(one.retailer_id, events_max=EVENTS_MAX)
+            listed = {event.failed_id: event for event in found}
+            unknown = [failed_id for failed_id in failed_ids or () if failed_id not in listed]
+            if unknown:
+                raise Refused(f"no failed event {', '.join(unknown)}: hotbasket failed list shows those there are")
+            wanted = list(failed_ids or sorted(listed))
+            is_suppressed = suppression(ports, one.retailer_id)
+            in_vain = sum(is_suppressed(ShopperHash(listed[failed_id].shopper)) for failed_id in wanted)
+            return await ports.failed.request_replay(wanted), in_vain
 
     requested, in_vain = in_stores(data, work)
     if in_vain:
