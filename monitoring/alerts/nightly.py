@@ -6,6 +6,7 @@ from monitoring.alerts.rules import DAY_S, HOUR_S, MINUTE_S, Alert, Group, Optio
 
 _NIGHT = "the-night-fails-or-pushed-bad-trees"
 _PRIVACY = "privacy-requests-wait"
+_KEPT = "data-beyond-its-time"
 TREES_H, COOL_H = 36, 30
 """Hours after which trees are too old, and a night without cooling is missing."""
 DUE_SHARE = 0.8
@@ -104,5 +105,31 @@ def promised(options: Options) -> Group:
                 description="{{ $value }} requests to suppress shoppers or to end that have been open for 20 minutes.",
                 section=_PRIVACY,
             ),
+            *_kept_too_long(options),
+        ),
+    )
+
+
+def _kept_too_long(options: Options) -> tuple[Alert, ...]:
+    return (
+        Alert(
+            name="HotbasketDataTooOld",
+            severity="ticket",
+            expression="max by (store) (hotbasket_privacy_too_old_days) > 0",
+            for_s=MINUTE_S,
+            summary="A store holds data that is older than its retailer allows",
+            description="The oldest record of {{ $labels.store }} is {{ $value | humanize }} days beyond what its "
+            "retailer allows.",
+            section=_KEPT,
+        ),
+        Alert(
+            name="HotbasketRetentionUnchecked",
+            severity="ticket",
+            # 0 where nobody has looked yet: a worker that never does is late as well.
+            expression=f"max(hotbasket_privacy_check_timestamp_seconds) < time() - {options.scaled(2 * DAY_S)}",
+            for_s=2 * HOUR_S,
+            summary="Nobody looks whether data is too old",
+            description="All stores were last searched for it at {{ $value | humanizeTimestamp }}; 1970 is never.",
+            section=_KEPT,
         ),
     )

@@ -28,6 +28,10 @@ ARCHIVED = f'hotbasket_archived_records_total{{{A}, kind="event"}}'
 ARCHIVE_LAG = f"hotbasket_archive_lag_seconds{{{A}}}"
 PUSHED, COOLED = (f'hotbasket_job_last_success_timestamp_seconds{{step="{step}"}}' for step in ("push", "cool"))
 NIGHT, MISSING = 'hotbasket_job_failed{step="grow"}', 'hotbasket_cooled_rows{fate="missing"}'
+TOO_OLD, CHECKED = (
+    'hotbasket_privacy_too_old_days{store="warehouse"}',
+    f"hotbasket_privacy_check_timestamp_seconds{{{W}}}",
+)
 OVERDUE, OLDEST = "hotbasket_privacy_requests_overdue", "hotbasket_privacy_oldest_request_seconds"
 PRIVACY_ERRORS, OBJECTIONS = "hotbasket_privacy_errors_total", 'hotbasket_privacy_requests_open{kind="suppress"}'
 
@@ -64,6 +68,9 @@ WELL: Mapping[str, str] = {
     OLDEST: "691200xN",
     PRIVACY_ERRORS: "0xN",
     OBJECTIONS: "0xN",
+    TOO_OLD: "0xN",
+    CHECKED: "0+60xN",
+    f"hotbasket_privacy_check_timestamp_seconds{{{G}}}": "0xN",
     'hotbasket_privacy_requests_open{kind="erase"}': "9xN",
 }
 """A system in order, with what may be wrong in one: refusals and slowness within the budget, an old bad event."""
@@ -329,6 +336,33 @@ _OF_PRIVACY = (
         21,
         (Fired("ObjectionsWait", "2 requests to suppress shoppers or to end that have been open for 20 minutes."),),
     ),
+    Case(
+        "DataTooOld",
+        "in a store",
+        {TOO_OLD: "1.5xN"},
+        2,
+        (
+            Fired(
+                "DataTooOld",
+                "The oldest record of warehouse is 1.5 days beyond what its retailer allows.",
+                {"store": "warehouse"},
+            ),
+        ),
+    ),
+    Case("DataTooOld", "until a minute ago", {TOO_OLD: "2x4 0xN"}, 5),
+    Case(
+        "RetentionUnchecked",
+        "since the first of January",
+        {CHECKED: "3600xN"},
+        3_300,
+        (
+            Fired(
+                "RetentionUnchecked",
+                "All stores were last searched for it at 1970-01-01 01:00:00 +0000 UTC; 1970 is never.",
+            ),
+        ),
+    ),
+    Case("RetentionUnchecked", "for less than two days", {CHECKED: "3600xN"}, 2_930),
     Case("ObjectionsWait", "until a dead one is given up", {OBJECTIONS: "2x12 0xN"}, 21),
 )
 
