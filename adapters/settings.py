@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HOTBASKET_", frozen=True, extra="forbid")
 
-    metrics_port: int = Field(default=9464, ge=0, le=65_535, description="port of /metrics and the operator's page; 0 = any")
+    metrics_port: int = Field(default=9464, ge=0, le=65_535, description="port of metrics and operator's page; 0 = any")
 
     metrics_host: str = Field(default="127.0.0.1", description="address of /metrics; 0.0.0.0 = every one")
     worker_id: str = Field(
