@@ -64,25 +64,17 @@ class Prometheus(Server):
     Args:
         folder: of its configuration, its data and its log.
         jobs: URLs of metrics by job.
-        scrape_s: seconds between two scrapes, and between two looks at the rules; a rate needs two of them.
+        scrape_s: seconds between two scrapes; a rate needs two of them.
         port: for queries.
-        rules: what stands in its rule file.
     """
 
     name = "prometheus"
 
     def __init__(
-        self,
-        folder: Path,
-        jobs: Mapping[str, Sequence[str]],
-        *,
-        scrape_s: int = 1,
-        port: int | None = None,
-        rules: str = "groups: []",
+        self, folder: Path, jobs: Mapping[str, Sequence[str]], *, scrape_s: int = 1, port: int | None = None
     ) -> None:
         super().__init__(folder, port)
         self._scrape_s = scrape_s
-        self._rules = rules
         self._instances: set[str] = set()
         self._targets = self.folder / "targets.json"
         self.watch(jobs)
@@ -124,11 +116,6 @@ class Prometheus(Server):
             return [Series({}, float(found["result"][1]))]
         return [Series(one["metric"], float(one["value"][1])) for one in found["result"]]
 
-    def firing(self) -> set[str]:
-        """Gives the alerts that fire, each by its name and severity with a space between."""
-        firing = self.query('ALERTS{alertstate="firing"}')
-        return {f"{series.labels['alertname']} {series.labels['severity']}" for series in firing}
-
     def _ask(self, path: str, fields: Mapping[str, str]) -> Any:  # Any: what a JSON document holds
         request = urllib.request.Request(f"http://{self.address}{path}", urllib.parse.urlencode(fields).encode())
         try:
@@ -142,11 +129,8 @@ class Prometheus(Server):
         binary = shutil.which("prometheus")
         if binary is None:
             raise ServerError("Prometheus is not here: apt-get install prometheus")
-        every = ("scrape_interval", "scrape_timeout", "evaluation_interval")
-        (self.folder / "rules.yml").write_text(self._rules, encoding="utf-8")
         config = {
-            "global": dict.fromkeys(every, f"{self._scrape_s}s"),
-            "rule_files": ["rules.yml"],
+            "global": {"scrape_interval": f"{self._scrape_s}s", "scrape_timeout": f"{self._scrape_s}s"},
             "scrape_configs": [
                 {
                     "job_name": "hotbasket",

@@ -17,9 +17,10 @@ from monitoring.alerts.build import alerts, build, groups
 from monitoring.alerts.objectives import OBJECTIVES
 from monitoring.alerts.rules import Alert, Options, Record
 from monitoring.metrics import BatchMetrics, Metrics
+from tests.unit.alert_budgets import budget_cases
 from tests.unit.alert_cases import WELL, Case, Fired, cases
 
-CASES = cases()
+CASES = [*cases(), *budget_cases()]
 ALERTS = alerts(Options())
 RUNBOOK = "docs/operations.md"
 PROMTOOL_S = 240
