@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 import pytest
 
 from adapters.wiring import Ports
@@ -36,6 +38,27 @@ async def test_entries_of_before_go_and_no_others(ports: Ports) -> None:
         with pytest.raises(PortError, match="append-only"):
             await run(ports, statement)
     assert [entry(NOON_MS + 2)] == list(await ports.audit.read("r-1", 0, 10))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET at_ms = 0",
+        "UPDATE audit SET retailer_id = 'r-1'",
+        "DELETE FROM audit WHERE retailer_id = 'r-2'",
+        "DELETE FROM audit WHERE retailer_id = 'r-1'",
+    ],
+)
+async def test_an_expiry_opens_no_way_to_what_it_left(ports: Ports, statement: LiteralString) -> None:
+    """No entry is dated back or given away to be deleted then, and one retailer's limit is nobody else's."""
+    await ports.audit.append(entry(NOON_MS))
+    await ports.audit.append(entry(NOON_MS + 1))
+    await ports.audit.append(entry(NOON_MS, retailer_id="r-2"))
+    assert 1 == await ports.control_expiry.audit("r-1", NOON_MS + 1)
+    with pytest.raises(PortError, match="append-only"):
+        await run(ports, statement)
+    assert [entry(NOON_MS + 1)] == list(await ports.audit.read("r-1", 0, 10))
+    assert [entry(NOON_MS, retailer_id="r-2")] == list(await ports.audit.read("r-2", 0, 10))
 
 
 async def test_requests_that_are_done_go(ports: Ports) -> None:
