@@ -192,6 +192,10 @@ def _privacy(window: Window) -> Iterator[Fact]:
         Verdict.BAD if overdue else Verdict.FINE,
         "privacy requests are overdue: see hotbasket privacy status",
     )
+    for store, days in sorted(window.by("hotbasket_privacy_too_old_days", "store").items()):
+        trouble = f"{store} holds what is {days:.3g} days too old"
+        verdict = Verdict.LOOK if days else Verdict.FINE
+        yield Fact(f"Days too old in {store}", "hotbasket_privacy_too_old_days", f"{days:.3g}", verdict, trouble)
     yield _errors(window, "Attempts that failed", "hotbasket_privacy_errors_total", "work on privacy requests failed")
 
 

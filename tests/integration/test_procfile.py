@@ -99,7 +99,11 @@ def live(checkout: Path, folder: Path, variables: dict[str, str]) -> None:
     key = hotbasket_json("retailer", "add", "shop", **variables)["secret_key"]
     tree = folder / "tree.json"
     tree.write_text(json.dumps(TREE))
-    assert hotbasket_json("tree", "push", "--retailer", "shop", tree, **variables) == {"generation": 1, "trees": 1}
+    assert hotbasket_json("tree", "push", "--retailer", "shop", tree, **variables) == {
+        "generation": 1,
+        "suppressed": 0,
+        "trees": 1,
+    }
     port, archiver_port = free_port(), free_port()
     output = folder / "honcho.txt"
     ports = {"WORKER_METRICS_PORT": "0", "PRIVACY_METRICS_PORT": "0", "ARCHIVER_METRICS_PORT": str(archiver_port)}

@@ -135,6 +135,10 @@ def _overdue(metrics: Metrics) -> None:
     metrics.privacy_overdue.set(1)
 
 
+def _too_old(metrics: Metrics) -> None:
+    metrics.privacy_too_old_days.labels("warehouse").set(2)
+
+
 def _full(metrics: Metrics) -> None:
     metrics.log_queue_events.set(100)
 
@@ -142,6 +146,12 @@ def _full(metrics: Metrics) -> None:
 @pytest.mark.parametrize(
     ("happens", "row", "expected", "sentence"),
     [
+        (
+            _too_old,
+            "Days too old in warehouse",
+            ("2", "look"),
+            "Worth a look: warehouse holds what is 2 days too old.",
+        ),
         (_not_ready, "Ready", ("no", "bad"), "Bad: the gateway is not ready: it starts, stops or waits for a log."),
         (
             _slow,
