@@ -200,9 +200,9 @@ def _privacy(window: Window) -> Iterator[Fact]:
 
 
 def _jobs(window: Window, now_s: float) -> Iterator[Fact]:
-    failed = window.by("hotbasket_job_failed", "job")
-    succeeded = window.by("hotbasket_job_last_success_timestamp_seconds", "job")
-    took = window.by("hotbasket_job_seconds", "job")
+    failed = window.by("hotbasket_job_failed", "step")
+    succeeded = window.by("hotbasket_job_last_success_timestamp_seconds", "step")
+    took = window.by("hotbasket_job_seconds", "step")
     for job in sorted(failed.keys() | succeeded.keys()):
         is_bad = bool(failed.get(job))
         parts = ["failed" if is_bad else "well"]
