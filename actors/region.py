@@ -82,10 +82,14 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
                 self.send(address, TakeTree(loaded.tree))
             self._tree_versions[key] = batch.tree_version
         residents, token, results, market = self._residents, batch.token, batch.results, batch.market
+        erased: set[ShopperKey] = set()
         for item in batch.items:
             self.send(residents[item.record.key], Deliver(token, item, results, market))
             if isinstance(item.record.event, ShopperErased):
-                self._forget_tree(item.record.key)
+                erased.add(item.record.key)
+        # Behind the batch: trees are asked for before one, and what stands in this one still has to meet some tree.
+        for key in erased:
+            self._forget_tree(key)
 
     def _forget_tree(self, key: ShopperKey) -> None:
         """Puts an erased shopper's own tree out of memory: whoever comes back has the one that is stored then."""

@@ -7,7 +7,7 @@ let a backup expire is to remove its file, wherever copies of the backup are. Wh
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,11 +68,15 @@ class BackupKeys:
         )
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = os.open(self._path(backup_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(path, "wb") as file:
+            # Whole or not there: a file that is cut short would be a key that nobody can open or let expire.
+            draft = self.folder / f".{backup_id}.draft"
+            opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(opened, "wb") as file:
                 file.write(msgspec.json.encode(kept))
                 file.flush()
                 os.fsync(file.fileno())
+            os.link(draft, self._path(backup_id))
+            draft.unlink()
         except OSError as error:
             raise Refused(f"can't keep the backup's key in {self.folder}: {error.strerror}") from None
         return key
@@ -123,19 +127,23 @@ class BackupKeys:
         """Removes the keys whose time is over, and gives their backups; may be repeated.
 
         Raises:
-            Refused: one is damaged.
+            Refused: one is damaged; the others went.
             OSError: one can't be removed.
         """
-        gone = [kept.backup_id for kept in self._all() if kept.expires_at_ms <= now_ms]
-        for backup_id in gone:
-            self._path(backup_id).unlink(missing_ok=True)
-        return gone
-
-    def _all(self) -> Iterator[KeyFile]:
+        gone: list[str] = []
+        damaged: Refused | None = None
         for path in sorted(self.folder.glob(f"*{_ENDING}")):
-            kept = self.held(path.name.removesuffix(_ENDING))
-            if kept is not None:
-                yield kept
+            try:
+                kept = self.held(path.name.removesuffix(_ENDING))
+            except Refused as fault:
+                damaged = damaged or fault
+                continue
+            if kept is not None and kept.expires_at_ms <= now_ms:
+                path.unlink(missing_ok=True)
+                gone.append(kept.backup_id)
+        if damaged is not None:
+            raise damaged
+        return gone
 
     def _path(self, backup_id: str) -> Path:
         return self.folder / f"{backup_id}{_ENDING}"

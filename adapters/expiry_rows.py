@@ -30,12 +30,14 @@ _IS_LISTED: LiteralString = (
     "due.kind IN ('suppress', 'erase_and_suppress') AND EXISTS (SELECT 1 FROM suppressed"
     " WHERE suppressed.retailer_id = due.retailer_id AND suppressed.digest = privacy_subjects.digest)"
 )
-# An earlier one about them would have the last word; an export has none.
+# An earlier one about them would have the last word; an export has none. One that put them on the list and is still
+# there would have it again when an erasure is done, so what took them off stays as long as that.
 _IS_NEEDED: LiteralString = (
     "EXISTS (SELECT 1 FROM privacy_subjects AS others JOIN privacy_requests AS earlier USING (request_id)"
     " WHERE others.digest = privacy_subjects.digest AND earlier.retailer_id = due.retailer_id"
     " AND earlier.kind <> 'export' AND earlier.list_version < due.list_version"
-    " AND (earlier.stage <> 'done' OR earlier.stage_at_ms >= ?))"
+    " AND (earlier.stage <> 'done' OR earlier.stage_at_ms >= ?"
+    " OR (due.kind = 'unsuppress' AND earlier.kind IN ('suppress', 'erase_and_suppress'))))"
 )
 _STAYS: LiteralString = "(" + _IS_LISTED + " OR " + _IS_NEEDED + ")"
 FORGET_SUBJECTS: LiteralString = (

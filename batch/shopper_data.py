@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from batch.folder_lock import folder_of
+from batch.old_runs import BY_RUN, old_runs
 from batch.shopper_table import Part, ShopperTable, faults, opened
-from batch.table_forms import BY_DAY, BY_SHOPPER, MODELS, STAGING
+from batch.table_forms import BY_DAY, BY_SHOPPER, MODELS, RUNS, STAGING
 from batch.visiting import visiting
 from domain.errors import PortError
 from domain.ids import ShopperKey
@@ -57,6 +58,7 @@ class WarehouseData:
         self._expected = expected
         self._searched: dict[tuple[str, bytes], int] = {}
         self._dropped: dict[str, AbstractSet[str]] = {}
+        self._reading: asyncio.Future[dict[str, list[dict[str, Any]]]] | None = None
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Removes their rows, the retailer's models where there were any, and the files behind them.
@@ -84,13 +86,25 @@ class WarehouseData:
         """
         return await asyncio.to_thread(self._expire, retailer_id, before_ms)
 
+    async def expire_runs(self, retailer_id: str, before_ms: int) -> int:
+        """Removes models, rules, predictions and trees of runs that are over (`batch.old_runs`); gives how many runs.
+
+        Raises:
+            PortError: a job works on the warehouse, or it can't be used now; the call may be repeated.
+        """
+        return await asyncio.to_thread(self._expire_runs, retailer_id, before_ms)
+
     async def rows(self, key: ShopperKey) -> dict[str, list[dict[str, Any]]]:
         """Gives a shopper's rows by table, where there are any.
 
         Raises:
-            PortError: the warehouse can't be read now; a night that changes it meanwhile may be why.
+            PortError: the warehouse can't be read now: a night changes it meanwhile, or another reading goes on.
         """
-        return await asyncio.to_thread(self._rows, key)
+        if self._reading is not None and not self._reading.done():
+            raise PortError("the warehouse is still being read for somebody who gave up", retriable=True)
+        self._reading = asyncio.ensure_future(asyncio.to_thread(self._rows, key))
+        # Whoever gives up leaves the thread behind, which can't be stopped: one is enough.
+        return await asyncio.shield(self._reading)
 
     def _erase(self, shoppers: Sequence[Erased]) -> Visit:
         if not self._is_there():
@@ -107,9 +121,7 @@ class WarehouseData:
                     table.remove_all_of(retailer_id)
             removed = sum(one.table.remove(one.shoppers, list(one.parts)) for one in held)
             self._drop_staging()
-            # Also where there was nothing: a visit or a job that was killed may have left the files.
-            for table in (*tables, *models):
-                self._dropped[table.name] = table.drop_old_files(self._dropped.get(table.name, frozenset()))
+            self._drop_files([*tables, *models])
             left = _rows_in(self._search(tables, by_retailer)) if held else 0
         return Visit(_rows_in(held), removed, left, _WAITS_FOR if left else "")
 
@@ -138,10 +150,24 @@ class WarehouseData:
         with visiting(self._root):
             tables = self._tables(BY_DAY)
             removed = sum(table.remove_days(retailer_id, first_kept) for table in tables)
-            # Also where there was nothing: who was killed behind the removal has left the files.
-            for table in tables:
-                self._dropped[table.name] = table.drop_old_files(self._dropped.get(table.name, frozenset()))
+            self._drop_files(tables)
         return removed
+
+    def _expire_runs(self, retailer_id: str, before_ms: int) -> int:
+        if not self._is_there():
+            return 0
+        with visiting(self._root):
+            books, tables = self._tables([RUNS]), self._tables(BY_RUN)
+            ended = [one for book in books for one in book.ended(retailer_id)]
+            over = old_runs(ended, datetime.fromtimestamp(before_ms / 1_000, UTC))
+            removed = max((table.remove_runs(retailer_id, over) for table in tables), default=0)
+            self._drop_files(tables)
+        return removed
+
+    def _drop_files(self, tables: Sequence[ShopperTable]) -> None:
+        """Also where nothing was removed: who was killed behind a removal has left the files."""
+        for table in tables:
+            self._dropped[table.name] = table.drop_old_files(self._dropped.get(table.name, frozenset()))
 
     def _oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
         if not self._is_there():

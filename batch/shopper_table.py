@@ -14,11 +14,12 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from batch.old_runs import Ended
 from batch.table_forms import FORMS, SHOPPER
 from domain.errors import PortError
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, PostCommitHookProperties
 
 INSTALL: Final = "pip install 'hotbasket[warehouse]'"
 BYTES_AT_ONCE: Final = 16 << 20
@@ -86,7 +87,6 @@ class ShopperTable:
             PortError: some are removed; the call may be repeated.
         """
         from arro3.core import Array, DataType, Table  # noqa: PLC0415 - comes with delta-rs
-        from deltalake import PostCommitHookProperties  # noqa: PLC0415
 
         gone = Table.from_pydict({SHOPPER: Array(list(shoppers), type=DataType.string())})
         removed = 0
@@ -97,10 +97,7 @@ class ShopperTable:
                     f"{self._in(some)} AND kept.{SHOPPER} = gone.{SHOPPER}",
                     source_alias="gone",
                     target_alias="kept",
-                    # Spark makes checkpoints, and guards each by a checksum that delta-rs would not renew.
-                    post_commithook_properties=PostCommitHookProperties(
-                        create_checkpoint=False, cleanup_expired_logs=False
-                    ),
+                    post_commithook_properties=_hooks(),
                 )
                 removed += int(merging.when_matched_delete().execute()["num_target_rows_deleted"])
         return removed
@@ -113,7 +110,7 @@ class ShopperTable:
         """
         if any(part.retailer_id == retailer_id for part in self._sizes):
             with faults(self._what):
-                self._table.delete(f"retailer_id = {_quoted(retailer_id)}")
+                self._table.delete(f"retailer_id = {_quoted(retailer_id)}", post_commithook_properties=_hooks())
 
     def remove_days(self, retailer_id: str, before: date) -> int:
         """Removes a retailer's days before one, as whole files; gives how many days.
@@ -123,9 +120,34 @@ class ShopperTable:
         """
         days = [day for day in self.days(retailer_id) if day < before]
         if days:
+            where = f"retailer_id = {_quoted(retailer_id)} AND day < DATE {_quoted(before.isoformat())}"
             with faults(self._what):
-                self._table.delete(f"retailer_id = {_quoted(retailer_id)} AND day < DATE {_quoted(before.isoformat())}")
+                self._table.delete(where, post_commithook_properties=_hooks())
         return len(days)
+
+    def remove_runs(self, retailer_id: str, run_ids: AbstractSet[str]) -> int:
+        """Removes what some runs of a retailer have left, as whole files; gives of how many there was something.
+
+        Raises:
+            PortError: nothing is removed.
+        """
+        gone = [part for part in self._sizes if part.retailer_id == retailer_id and part.value in run_ids]
+        if gone:
+            runs = ", ".join(_quoted(part.value or "") for part in gone)
+            where = f"retailer_id = {_quoted(retailer_id)} AND run_id IN ({runs})"
+            with faults(self._what):
+                self._table.delete(where, post_commithook_properties=_hooks())
+        return len(gone)
+
+    def ended(self, retailer_id: str) -> list[Ended]:
+        """Gives the steps of a retailer's runs, where this is their book.
+
+        Raises:
+            PortError: it can't be read now.
+        """
+        where = f"WHERE retailer_id = {_quoted(retailer_id)}"
+        rows = self._select(f"SELECT run_id, step, state, ended_at FROM kept {where}")  # noqa: S608 - quoted
+        return [Ended(**row) for row in rows]
 
     def drop_old_files(self, dropped: AbstractSet[str]) -> AbstractSet[str]:
         """Removes the files that it does not show: of older versions, and of jobs that were killed.
@@ -142,7 +164,13 @@ class ShopperTable:
             # What only checks other files is no reason for a vacuum, and goes with the next.
             old = {path for path in listed if not path.endswith(".crc")}
             if old - dropped:
-                self._table.vacuum(retention_hours=0, enforce_retention_duration=False, full=True, dry_run=False)
+                self._table.vacuum(
+                    retention_hours=0,
+                    enforce_retention_duration=False,
+                    full=True,
+                    dry_run=False,
+                    post_commithook_properties=_hooks(),
+                )
         return old
 
     def rows(self, retailer_id: str, shopper: str) -> list[dict[str, Any]]:
@@ -234,6 +262,13 @@ def opened(root: str, name: str) -> ShopperTable | None:
             return ShopperTable(name, DeltaTable(f"{root}/{name}"), root)
         except TableNotFoundError:
             return None
+
+
+def _hooks() -> PostCommitHookProperties:
+    """Keeps delta-rs from making checkpoints: Spark guards its own by a checksum, which would not be renewed."""
+    from deltalake import PostCommitHookProperties  # noqa: PLC0415
+
+    return PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
 @contextmanager

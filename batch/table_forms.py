@@ -197,5 +197,7 @@ BY_SHOPPER: Final = tuple(name for name, form in FORMS.items() if f"{SHOPPER} st
 BY_DAY: Final = tuple(name for name, form in FORMS.items() if "day" in form.partitioned_by)
 MODELS: Final = "models"
 """Learned from everybody's history: after an erasure none of the retailer's is kept, and the next night trains anew."""
+RUNS: Final = "runs"
+"""The book of the nights' steps."""
 STAGING: Final = "_staging"
 """A folder beside the tables where cooling puts what it reads, for as long as it works."""

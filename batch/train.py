@@ -35,7 +35,7 @@ from domain.errors import Refused
 
 RULES_DAYS = 364
 """Whole weeks before `as_of` that prices are compared over."""
-CATEGORIES_MAgenerosity_cap_percent = 60
+CATEGORIES_MAX = 60
 """Categories that get a model of when they follow: those most often in baskets."""
 _STEPS = 6
 _EPOCH = date(1970, 1, 1)
@@ -133,7 +133,7 @@ def _next_category(job: Job) -> tuple[Artefact, dict[str, Model]]:
     for records in sampled_sessions(job):
         rows += next_category.rows_of(records)
     base = next_category.base_rates(rows)
-    common = sorted(base, key=lambda category: (-base[category], category))[:CATEGORIES_MAgenerosity_cap_percent]
+    common = sorted(base, key=lambda category: (-base[category], category))[:CATEGORIES_MAX]
     models = next_category.fit(rows, base, sorted(common))
     card = Card(
         name="next_category",

@@ -68,6 +68,9 @@ def restore_warehouse(folder: Path, reader: BackupReader, erased: ErasedShoppers
         Refused: a job works on it, the part is damaged, or a shopper can't be erased.
         PortError: the library is missing that erases from it.
     """
+    if len(erased):
+        # Before any file is there: without its library nobody could be erased from them.
+        opened(str(folder), BY_SHOPPER[0])
     with folder_lock(folder), tarfile.open(fileobj=_Pieces(reader.chunks(PART)), mode="r|") as tar:
         tar.extractall(folder, filter="data")
     return asyncio.run(_erase_again(folder, erased)) if len(erased) else 0

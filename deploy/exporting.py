@@ -15,7 +15,7 @@ from adapters.wiring import Ports
 from batch.shopper_data import WarehouseData
 from deploy.erasing import AGAIN_S, AGAIN_S_MAX, tell_done
 from deploy.shopper_export import Gathered, Json, export, gather, slim
-from domain.errors import HotbasketError
+from domain.errors import HotbasketError, PortError
 from domain.ids import ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.exports import Export
@@ -59,6 +59,7 @@ class Exporter:
         self._sealed_bytes_max = sealed_bytes_max
         self._worked_s: dict[str, float] = {}
         self._again: dict[str, tuple[float, float]] = {}
+        self._failed: dict[str, set[str]] = {}
         self._gathered: tuple[str, float, Gathered] | None = None
         self._expire_s = 0.0
 
@@ -109,13 +110,23 @@ class Exporter:
         """Makes the documents that are missing, until a moment; the request is done when none is."""
         made = {one.digest for one in await self._ports.exports.made(request.request_id)}
         subjects = await self._ports.privacy.subjects(request.request_id)
-        missing = [one for one in subjects if one.digest not in made]
+        failed = self._failed.setdefault(request.request_id, set())
+        # Whoever's document can't be made keeps nobody else's waiting.
+        missing = sorted((one for one in subjects if one.digest not in made), key=lambda one: one.digest in failed)
         for number, subject in enumerate(missing):
             if number and self._clock.monotonic_s() >= ends_s:
                 return
-            async with asyncio.timeout(DOCUMENT_WITHIN_S):
-                gathered = await self._gather(request, missing)
-                await self._make(request, subject, gathered)
+            gathered = await self._gather(request, missing)
+            try:
+                async with asyncio.timeout(DOCUMENT_WITHIN_S):
+                    await self._make(request, subject, gathered)
+            except TimeoutError:
+                failed.add(subject.digest)
+                why = f"a shopper's document was not made within {DOCUMENT_WITHIN_S:.0f} s"
+                raise PortError(why, retriable=True) from None
+            except HotbasketError:
+                failed.add(subject.digest)
+                raise
         now_ms = self._clock.now_ms()
         await self._ports.privacy.advance(request.request_id, "done", now_ms)
         self._forget(request.request_id)
@@ -149,6 +160,7 @@ class Exporter:
     def _forget(self, request_id: str) -> None:
         self._worked_s.pop(request_id, None)
         self._again.pop(request_id, None)
+        self._failed.pop(request_id, None)
         if self._gathered is not None and self._gathered[0] == request_id:
             self._gathered = None
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 import structlog
 
 from adapters.settings import Settings
 from adapters.wiring import Ports
 from batch.shopper_data import WarehouseData
-from deploy.retention_check import Checked, check, stores_of
+from deploy.retention_check import Checked, check, contract_days, stores_of
 from domain.errors import HotbasketError
 from domain.ports.clock import Clock
 from domain.ports.retailers import Retailer
-from domain.retention import kept_days, limit_ms
+from domain.retention import KINDS, limit_ms
 from domain.timestamps import rfc3339
 from monitoring.metrics import PrivacyMetrics
 
@@ -65,37 +68,39 @@ class HouseKeeper:
 
     async def keep(self) -> bool:
         """Does one day's work, and tells whether all of it could be done."""
-        try:
-            removed = await self._expire()
-        except (HotbasketError, TimeoutError) as error:
-            log.warning("expired data is not removed yet", error=str(error) or "a store does not answer")
-            removed = None
-        if removed:
-            log.info("expired data removed", **removed)
+        removed: Counter[str] = Counter()
+        is_all = True
+        for kind, work in self._works(self._clock.now_ms()):
+            try:
+                removed[kind] += await work()
+            except (HotbasketError, TimeoutError) as error:
+                log.warning("not removed yet", kind=kind, error=str(error) or "a store does not answer")
+                is_all = False
+            except Exception:
+                # One kind's bug is that kind's: the others are removed, and gateways go on beside it.
+                log.exception("not removed", kind=kind)
+                is_all = False
+        if removed.total():
+            log.info("expired data removed", **{kind: count for kind, count in removed.items() if count})
         checked = await check(self._stores, self._retailers(), self._settings, self._clock.now_ms())
         self._tell(checked)
-        return removed is not None and not checked.unread
+        return is_all and not checked.unread
 
-    async def _expire(self) -> dict[str, int]:
-        """Gives what was removed, by kind."""
-        ports, now_ms = self._ports, self._clock.now_ms()
-        removed = {"words": await ports.control_expiry.words(limit_ms(WORDS_DAYS, now_ms))}
+    def _works(self, now_ms: int) -> Iterator[tuple[str, Callable[[], Awaitable[int]]]]:
+        """Gives what there is to remove, by kind; one that fails keeps none of the others."""
+        ports, control = self._ports, self._ports.control_expiry
+        yield "words", partial(control.words, limit_ms(WORDS_DAYS, now_ms))
         for one in self._retailers():
-            state_ms = limit_ms(kept_days(one, "state"), now_ms)
-            done = {
-                "snapshots": await ports.snapshots.expire(one.retailer_id, state_ms),
-                # After the snapshots, whose absence says that a shopper is gone.
-                "trees": await ports.expire_trees(one.retailer_id, state_ms),
-                "audit": await ports.control_expiry.audit(one.retailer_id, limit_ms(kept_days(one, "audit"), now_ms)),
-                "requests": await ports.control_expiry.requests(
-                    one.retailer_id, limit_ms(kept_days(one, "requests"), now_ms)
-                ),
-            }
+            id_ = one.retailer_id
+            limits = {kind: limit_ms(contract_days(kind, one, self._settings), now_ms) for kind in KINDS}
+            yield "snapshots", partial(ports.snapshots.expire, id_, limits["state"])
+            # After the snapshots, whose absence says that a shopper is gone.
+            yield "trees", partial(ports.expire_trees, id_, limits["state"])
+            yield "audit", partial(control.audit, id_, limits["audit"])
+            yield "requests", partial(control.requests, id_, limits["requests"])
             if self._warehouse is not None:
-                history_ms = limit_ms(kept_days(one, "history"), now_ms)
-                done["days of history"] = await self._warehouse.expire(one.retailer_id, history_ms)
-            removed |= {name: removed.get(name, 0) + count for name, count in done.items()}
-        return {name: count for name, count in removed.items() if count}
+                yield "days", partial(self._warehouse.expire, id_, limits["history"])
+                yield "runs", partial(self._warehouse.expire_runs, id_, limits["models"])
 
     def _tell(self, checked: Checked) -> None:
         over_days = {store: 0.0 for store in checked.stores if store not in checked.unread}

@@ -7,7 +7,7 @@ append has the same ids, and the second of them is absorbed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -17,7 +17,7 @@ from batch.shopper_data import WarehouseData
 from deploy.erasing import Eraser, Places, append_gently, shoppers_of, tell_done
 from deploy.exporting import Exporter
 from deploy.warehouse_place import in_order
-from domain.errors import HotbasketError
+from domain.errors import HotbasketError, PortError
 from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.privacy_requests import ERASING, GatewayWords, PrivacyRequests, Request
@@ -26,6 +26,8 @@ from monitoring.metrics import PrivacyMetrics
 
 LOOK_S = 1.0
 """Between two looks."""
+ERASE_S = 5.0
+"""Of one look at all erasures: then whoever has asked for something else gets a turn."""
 _MS = 1_000
 
 log = structlog.get_logger("hotbasket.privacy")
@@ -64,18 +66,18 @@ class PrivacyWorker:
         self._metrics = metrics
         self._eraser = eraser
         self._exporter = exporter
+        self._erased_s: dict[str, float] = {}
         self._fault = ""
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Works until `stop`; what fails is tried again."""
         while not self._stopping.is_set():
-            try:
-                await self.look()
-            except (HotbasketError, TimeoutError) as error:
-                self._failed(str(error) or "the event log does not answer")
-            else:
+            fault = await self._tried(self.look(), "")
+            if fault is None:
                 self._fault = ""
+            else:
+                self._failed(str(fault) or "the event log does not answer")
             try:
                 async with asyncio.timeout(LOOK_S):
                     await self._stopping.wait()
@@ -101,30 +103,49 @@ class PrivacyWorker:
         first: Exception | None = None
         for request in pending:
             if request.stage == "log" and request.retailer_id not in stuck:
-                try:
-                    await self._append(request)
-                except (HotbasketError, TimeoutError) as error:
-                    stuck.add(request.retailer_id)
-                    first = first or error
-                else:
+                fault = await self._tried(self._append(request), request.request_id)
+                if fault is None:
                     appended.append(request)
+                else:
+                    stuck.add(request.retailer_id)
+                    first = first or fault
             elif request.stage == "gateways":
                 appended.append(request)
         if appended:
             await self._finish(appended)
         # Stores take their time: whoever has just asked does not wait behind an erasure of last week.
-        for request in pending:
-            if request.stage not in ("log", "gateways") and request.kind in ERASING:
-                try:
-                    await self._eraser.work(request)
-                except (HotbasketError, TimeoutError) as error:
-                    first = first or error
-        try:
-            await self._export([request for request in pending if request.kind == "export"])
-        except (HotbasketError, TimeoutError) as error:
-            first = first or error
+        late = (
+            await self._erase([one for one in pending if one.kind in ERASING and one.stage not in ("log", "gateways")]),
+            await self._tried(self._export([one for one in pending if one.kind == "export"]), ""),
+        )
+        first = next((fault for fault in (first, *late) if fault is not None), None)
         if first is not None:
             raise first
+
+    async def _erase(self, requests: Sequence[Request]) -> Exception | None:
+        """Goes on with erasures for a moment, one at least, whose turn is longest ago first; gives the first fault."""
+        self._erased_s = {one.request_id: self._erased_s.get(one.request_id, 0.0) for one in requests}
+        ends_s = self._clock.monotonic_s() + ERASE_S
+        first: Exception | None = None
+        for request in sorted(requests, key=lambda one: self._erased_s[one.request_id]):
+            now_s = self._clock.monotonic_s()
+            if now_s >= ends_s:
+                break
+            self._erased_s[request.request_id] = now_s
+            fault = await self._tried(self._eraser.work(request), request.request_id)
+            first = first or fault
+        return first
+
+    async def _tried(self, work: Awaitable[None], request_id: str) -> Exception | None:
+        """Gives why it failed, None where it did not: one request's fault, even a bug, keeps no other waiting."""
+        try:
+            await work
+        except (HotbasketError, TimeoutError) as error:
+            return error
+        except Exception:
+            log.exception("a privacy request failed", request_id=request_id)
+            return PortError("a fault of our own: the log says where", retriable=True)
+        return None
 
     async def _export(self, requests: Sequence[Request]) -> None:
         """Goes on with exports, for a moment; what is over goes whether or not that succeeds."""

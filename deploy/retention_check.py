@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import structlog
+
 from adapters.settings import Settings
 from adapters.wiring import Ports
-from domain.errors import PortError
+from domain.errors import HotbasketError
 from domain.ports.control_expiry import ControlExpiry
-from domain.ports.retailers import Retailer
+from domain.ports.retailers import Kind, Retailer
 from domain.ports.shopper_data import ShopperData
 from domain.retention import GRACE_DAYS, TooOld, kept_days, limit_ms, too_old
+
+log = structlog.get_logger("hotbasket.privacy")
 
 
 class Dated(Protocol):
@@ -77,6 +81,16 @@ def stores_of(ports: Ports, warehouse: ShopperData | None) -> Sequence[Dated]:
     return (*ports.shopper_data, *(() if warehouse is None else (warehouse,)), *control)
 
 
+def contract_days(kind: Kind, retailer: Retailer, settings: Settings) -> int:
+    """Gives for how many days a kind of data is kept of a retailer.
+
+    Requests are kept for longer than any backup can be read, whatever the contract says: who restores one is told by
+    their tombstones whom to leave out. And as long as the documents of exports, which go with them.
+    """
+    days = kept_days(retailer, kind)
+    return max(days, settings.backup_days + 1, settings.export_days) if kind == "requests" else days
+
+
 def allowed_days(store: str, retailer: Retailer, settings: Settings) -> int:
     """Gives for how many days a store may hold a record of a retailer's shoppers.
 
@@ -94,7 +108,7 @@ def allowed_days(store: str, retailer: Retailer, settings: Settings) -> int:
         case "audit trail":
             return kept_days(retailer, "audit")
         case "privacy requests":
-            return kept_days(retailer, "requests")
+            return contract_days("requests", retailer, settings)
         case _:
             return kept_days(retailer, "state")
 
@@ -115,8 +129,12 @@ async def check(stores: Sequence[Dated], retailers: Sequence[Retailer], settings
             days = allowed_days(store.name, retailer, settings)
             try:
                 oldest_ms = await store.oldest_ms(retailer.retailer_id, limit_ms(days + GRACE_DAYS, now_ms))
-            except (PortError, TimeoutError) as error:
+            except (HotbasketError, TimeoutError) as error:
                 unread[store.name] = str(error) or "it does not answer"
+                break
+            except Exception:
+                log.exception("a store can't be looked at", store=store.name)
+                unread[store.name] = "a fault of our own: the log says where"
                 break
             if oldest_ms is not None:
                 found.append(too_old(store.name, retailer, oldest_ms, days, now_ms))

@@ -11,12 +11,13 @@ import msgspec
 
 from adapters.settings import Settings
 from adapters.wiring import Ports
+from batch.old_runs import BY_RUN
 from batch.shopper_data import WarehouseData
 from batch.shopper_table import LibraryMissing
 from deploy.explain import known_of
 from deploy.shopper_history import History, Report, read_history
 from domain import shopper as shoppers
-from domain.errors import Refused
+from domain.errors import PortError, Refused
 from domain.ids import ShopperHash, ShopperKey, shopper_digest
 from domain.ports.retailers import Retailer
 from domain.ports.tree_store import DEFAULT
@@ -39,7 +40,7 @@ ELSEWHERE: Final = (
 """What is not in a document, and why."""
 TOO_MANY_FAILED: Final = "failed events beyond the newest 10,000 of the retailer: hotbasket failed list"
 TOO_LARGE: Final = "events, decisions, failed events, history: too many for a kept document; hotbasket privacy export"
-_LARGE: Final = ("events", "decisions", "failed_events", "history")
+_LARGE: Final = ("events", "decisions", "failed_events", "history", "models")
 _FAILED_MAX = 10_000
 _AUDIT_PAGE = 5_000
 _AT_ONCE = 500
@@ -148,9 +149,21 @@ async def _past(
         tables = await warehouse.rows(key)
     except LibraryMissing as error:
         return [f"{_PAST}: {error}"], {}
+    told = await asyncio.to_thread(_told_rows, tables, key.shopper)
+    by_run = {name: rows for name, rows in told.items() if name in BY_RUN}
+    by_day = {name: rows for name, rows in told.items() if name not in BY_RUN}
+    return [], {
+        "history": _part(f"{kept_days(retailer, 'history'):,} days", by_day),
+        "models": _part(f"{kept_days(retailer, 'models'):,} days, the newest nights for longer", by_run),
+    }
+
+
+def _told_rows(tables: Mapping[str, Sequence[Json]], shopper: str) -> Mapping[str, Sequence[Json]]:
+    """Gives a shopper's rows as JSON, which takes a thread's time: there may be hundreds of thousands."""
     for row in tables.get("grown_trees", ()):
-        row["tree"] = to_json(row["tree"], key.shopper)
-    return [], {"history": _part(f"{kept_days(retailer, 'history'):,} days", msgspec.to_builtins(tables))}
+        row["tree"] = to_json(row["tree"], shopper)
+    plain: Mapping[str, Sequence[Json]] = msgspec.to_builtins(tables)
+    return plain
 
 
 async def _state(ports: Ports, key: ShopperKey) -> Json | None:
@@ -158,7 +171,10 @@ async def _state(ports: Ports, key: ShopperKey) -> Json | None:
     payload = (await ports.snapshots.load([key])).get(key)
     if payload is None:
         return None
-    state = shoppers.decode(payload)
+    try:
+        state = shoppers.decode(payload)
+    except msgspec.MsgspecError:
+        raise PortError("the shopper's state is of another version: upgrade this process", retriable=True) from None
     remembered = msgspec.to_builtins(state)
     # Both are told with their reasons, as a lookup tells them.
     for name in ("decisions", "losers"):

@@ -11,7 +11,7 @@ DAYS_MAX: Final = 3_650
 DAY_MS: Final = 86_400_000
 GRACE_DAYS: Final = 1
 """What expires once a day may be older by a day."""
-_DEFAULTS: Final[dict[Kind, int]] = {"audit": 1_095, "requests": 1_095}
+_DEFAULTS: Final[dict[Kind, int]] = {"models": 90, "audit": 1_095, "requests": 1_095}
 
 
 class TooOld(NamedTuple):
@@ -36,7 +36,7 @@ def kept_days(retailer: Retailer, kind: Kind) -> int:
     """Gives for how many days a kind of data is kept.
 
     Where the contract says nothing of its own, `history` and `state` follow the retailer's `retention_days`, and
-    `audit` and `requests` are kept for three years.
+    `audit` and `requests` are kept for three years, `models` and what else a night makes for 90 days.
     """
     own = retailer.kept_days.get(kind)
     return own if own is not None else _DEFAULTS.get(kind, retailer.retention_days)

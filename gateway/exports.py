@@ -11,7 +11,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from adapters.sealed_exports import ExportSealer
-from domain.errors import PortError
+from domain.errors import HotbasketError, PortError, Refused
 from domain.ids import shopper_digest
 from domain.ports.clock import Clock
 from domain.ports.exports import Exports
@@ -75,12 +75,19 @@ class ExportDesk:
         shopper = read_shopper(await self._bodies.read(receive, headers), access.door)
         if self._privacy_key is None:
             raise Refusal("not_found", "this gateway holds no privacy keys")
-        privacy_key = self._privacy_key(access.door.retailer_id)
+        try:
+            privacy_key = self._privacy_key(access.door.retailer_id)
+        except HotbasketError:
+            raise _unreadable() from None
         digest = shopper_digest(privacy_key, shopper)
         with self._counted(access):
             async with self._auditor.noting(access, "privacy.export", digest):
                 sealed = await self._sealed(access.door.retailer_id, request_id, digest)
-                pieces = await asyncio.to_thread(ExportSealer(privacy_key).chunks, sealed, request_id, digest)
+                try:
+                    pieces = await asyncio.to_thread(ExportSealer(privacy_key).chunks, sealed, request_id, digest)
+                except Refused:
+                    detail = "the document was sealed under another key: ask for another export"
+                    raise Refusal("expired_export", detail) from None
             await send({"type": "http.response.start", "status": 200, "headers": [JSON, NO_STORE, *cors]})
             async for piece in _in_a_thread(pieces):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -106,8 +113,7 @@ class ExportDesk:
             found = await self._exports.get(retailer_id, request_id, digest)
             subjects = () if found is not None else await self._requests.subjects(request_id)
         except PortError:
-            detail = "exports can't be read now"
-            raise Refusal("requests_unavailable", detail, retry_after_s=_RETRY_AFTER_S) from None
+            raise _unreadable() from None
         if found is None:
             if digest not in {subject.digest for subject in subjects}:
                 raise Refusal("unknown_shopper", "the request is not about this shopper")
@@ -118,6 +124,10 @@ class ExportDesk:
         if not found.sealed:
             raise Refusal("unknown_shopper", "this shopper was erased, and the document with them")
         return found.sealed
+
+
+def _unreadable() -> Refusal:
+    return Refusal("requests_unavailable", "exports can't be read now", retry_after_s=_RETRY_AFTER_S)
 
 
 async def _in_a_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

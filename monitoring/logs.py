@@ -36,7 +36,7 @@ def configure(stream: Literal["stdout", "stderr"], *, level: int = logging.INFO)
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: Processor
-    last = structlog.dev.ConsoleRenderer(colors=True) if out.isatty() else structlog.processors.JSONRenderer()
+    last = _on_a_terminal() if out.isatty() else structlog.processors.JSONRenderer()
     written: list[Processor] = [structlog.processors.StackInfoRenderer()]
     if not out.isatty():
         written.append(structlog.processors.format_exc_info)
@@ -58,6 +58,11 @@ def configure(stream: Literal["stdout", "stderr"], *, level: int = logging.INFO)
     # A library that says how it goes would drown the canonical lines.
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger(OWN).setLevel(level)
+
+
+def _on_a_terminal() -> Processor:
+    """Gives lines for people; tracebacks are plain, for variables may hold what no log may show."""
+    return structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)
 
 
 def _hide(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -12,7 +12,7 @@ from domain.permissions import Scope
 from domain.ports.identity_keys import WrappedKeys
 from domain.records import Known
 
-Kind = Literal["history", "state", "audit", "requests"]
+Kind = Literal["history", "state", "models", "audit", "requests"]
 """What is kept for days that a retailer says; `domain.retention` tells how long where it says nothing."""
 OnWithdrawal = Literal["keep", "erase_verified", "erase"]
 """What the end of a shopper's consent begins: nothing; an erasure if a key of the retailer's servers came with it; an

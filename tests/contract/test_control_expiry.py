@@ -104,3 +104,15 @@ async def test_silent_gateways_are_forgotten(ports: Ports) -> None:
     await ports.words.confirm("young", 1, LATER_MS)
     assert 1 == await ports.control_expiry.words(LATER_MS)
     assert ["young"] == [one.gateway_id for one in await ports.words.confirmations()]
+
+
+async def test_an_objection_that_was_taken_back_stays_so(ports: Ports) -> None:
+    """An erasure that was open while requests expired puts nobody on the list again who had left it."""
+    await with_shops(ports)
+    await done(ports, "one", "a", "suppress")
+    await done(ports, "two", "a", "unsuppress")
+    erasing = (await opened(ports, "three", "a", "erase")).request_id
+    for moment_ms in (LATER_MS, LATER_MS + 1):
+        await ports.control_expiry.requests(RETAILER, moment_ms)
+    await ports.privacy.advance(erasing, "done", LATER_MS + 2)
+    assert frozenset() == ports.privacy.suppressed().digests.get(RETAILER, frozenset())

@@ -188,7 +188,7 @@ async def test_shifted_to_now_experiences_are_emitted_and_explained(converted: C
     imported = hotbasket_json("catalogue", "import", "--data", data, "--retailer", "journey", converted.catalogue)
     assert {"imported": converted.catalogue.read_text(encoding="utf-8").count("\n") - 1} == imported
     tree = write(tmp_path / "tree.json", [TREE])
-    assert {"generation": 1, "trees": 1} == hotbasket_json(
+    assert {"generation": 1, "trees": 1, "suppressed": 0} == hotbasket_json(
         "tree", "push", "--data", data, "--retailer", "journey", tree
     )
     with Running(data) as running:

@@ -17,9 +17,10 @@ from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
 from deploy.exporting import Exporter
 from domain.errors import PortError
-from domain.ids import ShopperHash
+from domain.ids import Position, ShopperHash, ShopperKey
 from domain.ports.privacy_requests import Request
 from domain.ports.retailers import Retailer
+from domain.ports.snapshot_store import Snapshot
 from domain.privacy import asked
 from monitoring.metrics import Metrics
 from tests.identity import KEYS, wrapped
@@ -183,3 +184,21 @@ async def test_a_shopper_who_can_not_be_opened_is_nobody_else(ports: Ports) -> N
     with pytest.raises(Exception, match="can't be opened"):
         await Exporter(ports, SETTINGS, Ticking()).work([request])
     assert (0, "stores") == (await ready(ports, request), await stage(ports, request))
+
+
+async def test_a_document_that_can_not_be_made_keeps_nobody_waiting(ports: Ports) -> None:
+    """A state that this version can't read is told of; the others' documents are made, and it is tried last."""
+    request = await opened(ports, 1, "one", SHOPPERS)
+    digests = [one.digest for one in await ports.privacy.subjects(request.request_id)]
+    sealer = Sealer(ports.identity.privacy_key("one"))
+    broken = next(one for one in SHOPPERS if sealer.subject(one).digest == digests[0])
+    snapshot = Snapshot(ShopperKey("one", broken), Position(1, 0), b"of another version", None, 1)
+    await ports.snapshots.save(0, [snapshot])
+    clock = Ticking()
+    exporter = Exporter(ports, SETTINGS, clock)
+    with pytest.raises(PortError, match="another version"):
+        await exporter.work([request])
+    clock.now_s += 60
+    with pytest.raises(PortError, match="another version"):
+        await exporter.work([request])
+    assert (3, "stores") == (await ready(ports, request), await stage(ports, request))

@@ -15,11 +15,11 @@ from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
 from deploy.erasing import Eraser, Places
 from deploy.exporting import Exporter
-from deploy.privacy_worker import PrivacyWorker
+from deploy.privacy_worker import ERASE_S, PrivacyWorker
 from domain.errors import PortError
 from domain.ids import ShopperHash
 from domain.ports.event_log import Place
-from domain.ports.privacy_requests import Kind
+from domain.ports.privacy_requests import Kind, Request
 from domain.ports.retailers import Retailer
 from domain.privacy import asked
 from domain.records import Record
@@ -30,7 +30,13 @@ SHOPPER = ShopperHash("ab" * 32)
 
 
 class Later(SystemClock):
-    """A clock ahead of every request, so that gateways had the time to speak up."""
+    """A clock ahead of every request, so that gateways had the time to speak up; a test may move it."""
+
+    ahead_s = 0.0
+
+    def monotonic_s(self) -> float:
+        """Stands still but for the test."""
+        return 1_000.0 + self.ahead_s
 
     def now_ms(self) -> int:
         """A minute from now."""
@@ -65,10 +71,10 @@ def worker_of(ports: Ports, log: Log, privacy_key: bytes) -> PrivacyWorker:
     return PrivacyWorker(ports.privacy, ports.words, events, key_of, clock, Metrics(), eraser, exporter)
 
 
-async def opened(ports: Ports, number: int, retailer_id: str, kind: Kind) -> str:
-    """Opens a request about the one shopper."""
+async def opened(ports: Ports, number: int, retailer_id: str, kind: Kind, shopper: str = SHOPPER) -> str:
+    """Opens a request about one shopper."""
     request = asked(UUID(int=number), retailer_id, kind, SystemClock().now_ms(), due_days=1)
-    return (await ports.privacy.open(request, [Sealer(KEYS.privacy).subject(SHOPPER)])).request_id
+    return (await ports.privacy.open(request, [Sealer(KEYS.privacy).subject(ShopperHash(shopper))])).request_id
 
 
 async def test_a_log_that_fails_keeps_the_order(tmp_path: Path) -> None:
@@ -106,5 +112,42 @@ async def test_a_shopper_that_can_not_be_opened_is_told_of(tmp_path: Path) -> No
             await worker.look()
         assert [] == log.taken
         assert [(request_id, "log")] == [(one.request_id, one.stage) for one in await ports.privacy.pending()]
+    finally:
+        await ports.close()
+
+
+class SlowEraser:
+    """Takes its time for each erasure, and breaks at one as a bug would."""
+
+    def __init__(self, clock: Later, breaks_at: str) -> None:
+        self._clock = clock
+        self._breaks_at = breaks_at
+        self.asked: list[str] = []
+
+    async def work(self, request: Request) -> None:
+        """Takes most of a look."""
+        self.asked.append(request.request_id)
+        self._clock.ahead_s += 0.6 * ERASE_S
+        if request.request_id == self._breaks_at:
+            raise ValueError("a bug")
+
+
+async def test_a_bug_in_one_erasure_ends_nothing(tmp_path: Path) -> None:
+    """Two erasures get their turn in a look; one that breaks is told of, and the others have theirs all the same."""
+    ports, log = embedded(tmp_path, load_settings(), Metrics(), SystemClock()), Log()
+    worker, clock = worker_of(ports, log, KEYS.privacy), Later()
+    try:
+        await ports.retailers.add(Retailer(retailer_id="one", name="one"), "w", "s", wrapped(ports, "one"))
+        ids = [await opened(ports, number, "one", "erase", f"{number:02x}" * 32) for number in (1, 2, 3)]
+        for request_id in ids:
+            await ports.privacy.advance(request_id, "tombstones", 1)
+        eraser = SlowEraser(clock, ids[0])
+        worker._eraser, worker._clock = eraser, clock  # type: ignore[assignment]
+        with pytest.raises(PortError, match="a fault of our own"):
+            await worker.look()
+        assert ids[:2] == eraser.asked
+        with pytest.raises(PortError, match="a fault of our own"):
+            await worker.look()
+        assert [ids[2], ids[0]] == eraser.asked[2:]
     finally:
         await ports.close()

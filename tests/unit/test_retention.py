@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +13,8 @@ from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
 from deploy.house_keeping import HouseKeeper
 from deploy.kept_days import read_kept
-from deploy.retention_check import check, stores_of
+from deploy.retention_check import check, contract_days, stores_of
+from domain.errors import PortError
 from domain.ids import Position
 from domain.ports.event_log import Committed
 from domain.ports.retailers import Retailer
@@ -34,8 +36,8 @@ SETTINGS = load_settings(hot_days=5, failed_days=6)
 
 def test_days_follow_the_contract() -> None:
     """What it says of a kind, else the retailer's days for history and state, and the usual days for the others."""
-    assert ("history", "state", "audit", "requests") == KINDS
-    assert [30, 30, 20, 1_095] == [kept_days(SHOP, kind) for kind in KINDS]
+    assert ("history", "state", "models", "audit", "requests") == KINDS
+    assert [30, 30, 90, 20, 1_095] == [kept_days(SHOP, kind) for kind in KINDS]
 
 
 def test_options_are_read_or_refused() -> None:
@@ -149,3 +151,40 @@ async def test_trees_of_the_active_stay(ports: Ports, clock: StoppedClock) -> No
     await ports.snapshots.expire("r-1", clock.ms + 1)
     assert 1 == await ports.expire_trees("r-1", clock.ms)
     assert b"default" == (await ports.trees.load([young.key]))[young.key].blob
+
+
+class AwayWarehouse:
+    """A warehouse that can't be used, and of which nothing is known."""
+
+    name = "warehouse"
+
+    async def expire(self, retailer_id: str, before_ms: int) -> int:
+        """A night works on it."""
+        raise PortError("a job works on the warehouse", retriable=True)
+
+    async def expire_runs(self, retailer_id: str, before_ms: int) -> int:
+        """Breaks as a bug would."""
+        raise ValueError("a bug")
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Can be told all the same."""
+        return None
+
+
+async def test_what_fails_keeps_nothing_else(ports: Ports, clock: StoppedClock) -> None:
+    """Of every retailer the rest is removed; the keeper comes again sooner."""
+    await with_snapshot(ports)
+    await with_entry(ports)
+    clock.ms += 31 * DAY_MS
+    warehouse: Any = AwayWarehouse()
+    assert not await HouseKeeper(ports, warehouse, SETTINGS, clock, Metrics()).keep()
+    assert {} == await ports.snapshots.load([key("anna", "r-1")])
+    assert [] == list(await ports.audit.read("r-1", 0, 10))
+
+
+def test_requests_outlive_backups() -> None:
+    """Who restores a backup is told by the tombstones whom to leave out, whatever the contract says."""
+    short = replace(SHOP, kept_days={"requests": 1, "audit": 1})
+    settings = load_settings(backup_days=20, export_days=7)
+    assert (21, 1) == tuple(contract_days(kind, short, settings) for kind in ("requests", "audit"))
+    assert 1_095 == contract_days("requests", SHOP, settings)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
@@ -274,3 +275,29 @@ async def test_no_day_goes_while_a_night_works(root: Path) -> None:
 async def test_without_a_warehouse_nothing_is_over(tmp_path: Path) -> None:
     """To which no night has come yet."""
     assert 0 == await data(tmp_path / "nothing").expire("r-1", day_ms(TWO))
+
+
+async def test_runs_that_are_over_go_from_every_table(root: Path) -> None:
+    """What a night long ago has left goes, with its files; the two newest that pushed stay, and so does their book."""
+    later = ("2024-02-01", "2024-02-02", "2024-02-03")
+    for number, run_id in enumerate((warehouse_files.RUN, *later)):
+        for retailer_id in ("r-1", "r-2"):
+            book = {"retailer_id": retailer_id, "run_id": run_id, "state": "done", "said": "{}"}
+            ended_at = datetime(2024, 2, 1 + number, tzinfo=UTC)
+            write(root, "runs", [book | {"step": step, "ended_at": ended_at} for step in ("evaluate", "push")])
+            tree = {"retailer_id": retailer_id, "run_id": run_id, "shopper_id": STAYS, "tree": b"later"}
+            write(root, "grown_trees", [tree | {"nodes": 1, "bytes": 5}])
+    one = data(root)
+    # The third newest is younger than the moment.
+    moment_ms = day_ms(date(2024, 2, 2))
+    assert 1 == await one.expire_runs("r-1", moment_ms)
+    trees = {(part["retailer_id"], part["run_id"]) for part in DeltaTable(root / "grown_trees").partitions()}
+    assert {("r-1", run_id) for run_id in later} == {part for part in trees if part[0] == "r-1"}
+    assert ["r-2"] == retailers(root, "predictions") == retailers(root, "models")
+    assert set() == {place for place in places_of(root, STAYS) if "retailer_id=r-1/run_id=2024-01-03" in place}
+    before = versions(root)
+    assert 0 == await one.expire_runs("r-1", moment_ms)
+    assert before == versions(root)
+    # However old, two stay.
+    assert 1 == await one.expire_runs("r-1", day_ms(date(2030, 1, 1)))
+    assert 8 == DeltaTable(root / "runs").to_pyarrow_table().filter(pc.field("retailer_id") == "r-1").num_rows
