@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -201,6 +202,9 @@ Role = Literal["gateway", "worker", "archiver", "privacy", "command", "batch", "
 """What a process on servers is for; `all` is for tests."""
 _NAMES_SHOPPERS: frozenset[Role] = frozenset({"gateway", "privacy", "command", "all"})
 """Who is given the secrets; the others work on hashes alone."""
+_WITHOUT_LOGS: frozenset[Role] = frozenset({"command", "batch"})
+"""Who opens no log: they are told of no Kafka, and the night's image has no library of it."""
+_SERVERS = ("kafka", "scylla", "postgres")
 
 
 async def production(
@@ -209,28 +213,24 @@ async def production(
     """Opens the servers' stores: Kafka, ScyllaDB and Postgres.
 
     Args:
-        role: what the process is for: an archiver consumes the cold group, commands and batch jobs open no log.
+        role: what the process is for: an archiver consumes the cold group, commands and batch jobs open no log, and
+            need neither Kafka nor its library.
         member: under which stable name the process consumes; None = it never does.
 
     Raises:
         Refused: a setting is missing, or the libraries are.
         PortError: not retriable: a server can't be reached or refuses us, or what it holds can't be worked with.
     """
-    require_servers(settings)
+    has_logs = role not in _WITHOUT_LOGS
+    require_servers(settings, _SERVERS if has_logs else ("scylla", "postgres"))
     with libraries():
-        from adapters.kafka.open import open_logs  # noqa: PLC0415
-        from adapters.kafka.producer import BATCH_S  # noqa: PLC0415
         from adapters.postgres.open import open_control  # noqa: PLC0415
         from adapters.scylla.open import open_stores  # noqa: PLC0415
+
+        opening, late_s = _logs_of(settings, metrics, clock, role, member) if has_logs else (no_logs, 0.0)
     secrets = secrets_of(settings, needed=role in _NAMES_SHOPPERS)
-    has_logs = role not in ("command", "batch")
-    group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
     async with AsyncExitStack() as opened:
-        control, logs = await _side_by_side(
-            opened,
-            open_control(settings, metrics, clock),
-            open_logs(settings, metrics, clock, group=group, member=member) if has_logs else no_logs(),
-        )
+        control, logs = await _side_by_side(opened, open_control(settings, metrics, clock), opening())
         partitions = logs.events.partitions if has_logs else 0
         stores = await open_stores(
             settings,
@@ -242,8 +242,19 @@ async def production(
             partitions=partitions,
         )
         opened.push_async_callback(stores.close)
-        return _over_servers(control, logs, stores, secrets, BATCH_S, opened.pop_all().aclose)
+        return _over_servers(control, logs, stores, secrets, late_s, opened.pop_all().aclose)
     raise AssertionError("unreachable: the stack swallows nothing")
+
+
+def _logs_of(
+    settings: Settings, metrics: Metrics, clock: Clock, role: Role, member: str | None
+) -> tuple[Callable[[], Coroutine[Any, Any, Any]], float]:
+    """How to open the logs, and for how long an append may be late: nothing of Kafka's is loaded before."""
+    from adapters.kafka.open import open_logs  # noqa: PLC0415
+    from adapters.kafka.producer import BATCH_S  # noqa: PLC0415
+
+    group: Literal["hot", "cold"] = "cold" if role == "archiver" else "hot"
+    return partial(open_logs, settings, metrics, clock, group=group, member=member), BATCH_S
 
 
 def _over_servers(
@@ -359,7 +370,7 @@ def has_servers(settings: Settings) -> bool:
     return bool(settings.kafka or settings.scylla or settings.postgres)
 
 
-def require_servers(settings: Settings, needed: Sequence[str] = ("kafka", "scylla", "postgres")) -> None:
+def require_servers(settings: Settings, needed: Sequence[str] = _SERVERS) -> None:
     """Refuses settings that don't name every server that is needed."""
     missing = [name for name in needed if not getattr(settings, name)]
     if missing:
