@@ -20,10 +20,11 @@ from tests.cli.running import environment
 
 Json = dict[str, Any]
 ONE_SHOT = {"secrets", "migrate", "dashboards", "rules"}
-KEYLESS = {"worker", "archiver"}
+VOLUMES = {"demo": None, "worker": "worker", "archiver": "worker", "privacy": "privacy"}
+"""Which secrets a service of ours is given; the others get those of gateways."""
 NAMELESS = "HOTBASKET_POSTGRES_PASSWORD"
 SECRET = re.compile(r"password|secret", flags=re.IGNORECASE)
-FOLDERS = ("gateway", "worker", "postgres", "grafana")
+FOLDERS = ("gateway", "privacy", "worker", "postgres", "grafana")
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,14 @@ def made(checkout: Path, tmp_path: Path) -> Path:
     """The folder of secrets, as the service `secrets` makes them."""
     for name in FOLDERS:
         (tmp_path / name).mkdir()
-    script = checkout / "deploy" / "compose" / "make-secrets.sh"
-    subprocess.run(["sh", script, tmp_path], check=True, capture_output=True, timeout=30)
+    make_secrets(checkout, tmp_path)
     return tmp_path
+
+
+def make_secrets(checkout: Path, folder: Path) -> None:
+    """Does what a start of the service `secrets` does."""
+    script = checkout / "deploy" / "compose" / "make-secrets.sh"
+    subprocess.run(["sh", script, folder], check=True, capture_output=True, timeout=30)
 
 
 def variables(path: Path) -> dict[str, str]:
@@ -65,6 +71,12 @@ def own(services: dict[str, Json]) -> dict[str, Json]:
     }
 
 
+def waited_for(services: dict[str, Json], name: str) -> set[str]:
+    """What a service starts after, directly or through others."""
+    needed = set(services[name].get("depends_on", {}))
+    return needed.union(*(waited_for(services, one) for one in needed))
+
+
 def test_every_image_is_pinned(services: dict[str, Json], checkout: Path) -> None:
     """An image is named with all of its version; our own has the version of setup.cfg, Kafka the one that is tested."""
     tags = {one["image"].partition(":")[0]: one["image"].partition(":")[2] for one in services.values()}
@@ -73,6 +85,16 @@ def test_every_image_is_pinned(services: dict[str, Json], checkout: Path) -> Non
     assert f"version = {tags['hotbasket-live']}\n" in setup
     pom = (checkout / "tests" / "services" / "kafka" / "pom.xml").read_text(encoding="utf-8")
     assert f"<version>{tags['apache/kafka']}</version>" in pom
+
+
+def test_our_image_is_built_once_and_before_it_is_needed(services: dict[str, Json]) -> None:
+    """One service builds it, no other builds or fetches it, and whoever runs it starts after that one."""
+    ours = {name: one for name, one in services.items() if one["image"].startswith("hotbasket-")}
+    assert {"secrets"} == {name for name, one in services.items() if "build" in one}
+    policies = {name: one["pull_policy"] for name, one in ours.items()}
+    assert {name: "build" if name == "secrets" else "never" for name in ours} == policies
+    for name in ours.keys() - {"secrets"}:
+        assert "secrets" in waited_for(services, name), name
 
 
 def test_what_runs_is_watched_and_what_ends_is_not_restarted(services: dict[str, Json]) -> None:
@@ -152,19 +174,36 @@ def test_secrets_are_made_once(made: Path, checkout: Path) -> None:
     assert 3 == len(given_secrets(settings, ("subscription_secret", "identity_secret", "vault_secret")))
     assert len(found) == len(set(found.values()))
     before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
-    script = checkout / "deploy" / "compose" / "make-secrets.sh"
-    subprocess.run(["sh", script, made], check=True, capture_output=True, timeout=30)
+    make_secrets(checkout, made)
     assert before == {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
     assert {0o644} == {stat.S_IMODE(path.stat().st_mode) for path in before}
 
 
-def test_workers_hold_no_key(made: Path, services: dict[str, Json]) -> None:
-    """Workers and the archiver get the password of the control store, and nothing that names shoppers or winners."""
+def test_who_needs_no_key_holds_none(made: Path, services: dict[str, Json]) -> None:
+    """Workers and the archiver get the password of the control store alone, and the privacy worker nothing of the
+    vault's.
+    """
     assert {NAMELESS} == variables(made / "worker" / "hotbasket.env").keys()
+    found = variables(made / "privacy" / "hotbasket.env")
+    assert {NAMELESS, "HOTBASKET_SUBSCRIPTION_SECRET", "HOTBASKET_IDENTITY_SECRET"} == found.keys()
+    assert found.items() <= variables(made / "gateway" / "hotbasket.env").items()
     for name, one in own(services).items():
-        mounted = {volume.partition("-secrets:")[0] for volume in one["volumes"] if "-secrets:" in volume}
-        assert (set() if name == "demo" else {"worker"} if name in KEYLESS else {"gateway"}) == mounted
+        mounted = [volume.partition("-secrets:")[0] for volume in one["volumes"] if "-secrets:" in volume]
+        expected = VOLUMES.get(name, "gateway")
+        assert ([] if expected is None else [expected]) == mounted
         assert ("HOTBASKET_VAULT" in one["environment"]) == (name in {"gateway-1", "gateway-2", "migrate"})
+
+
+def test_the_privacy_worker_follows_the_gateways_keys(made: Path, checkout: Path) -> None:
+    """A key that was changed for gateways is the privacy worker's at the next start, and so is one that was missing."""
+    gateway, privacy = (made / name / "hotbasket.env" for name in ("gateway", "privacy"))
+    before = variables(gateway)["HOTBASKET_IDENTITY_SECRET"]
+    changed = {"HOTBASKET_IDENTITY_SECRET": "ab" * 32, "HOTBASKET_IDENTITY_SECRET_BEFORE": before}
+    lines = [f"{name}={value}\n" for name, value in {**variables(gateway), **changed}.items()]
+    gateway.write_text("".join(lines), encoding="utf-8")
+    privacy.unlink()
+    make_secrets(checkout, made)
+    assert changed.items() <= variables(privacy).items()
 
 
 def test_a_process_is_started_with_its_secrets(made: Path, checkout: Path, tmp_path: Path) -> None:
