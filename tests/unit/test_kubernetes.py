@@ -18,6 +18,8 @@ from deploy.cli import command_line
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 COMPONENT = "app.kubernetes.io/component"
 LONG_RUNNING = {"gateway", "worker", "archiver", "privacy"}
+PUSH = "HOTBASKET_BATCH_PUSH_GATEWAY"
+CLAIM = {"claimName": "warehouse"}
 KEYS = {"HOTBASKET_SUBSCRIPTION_SECRET", "HOTBASKET_IDENTITY_SECRET"}
 SECRETS = {
     f"HOTBASKET_{name.upper()}" for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)
@@ -87,19 +89,21 @@ def test_a_pod_may_do_little(pod: Pod) -> None:
         context["seccompProfile"]["type"],
     )
     expected = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-    assert expected == pod.container["securityContext"]
+    for container in (pod.container, *pod.spec.get("initContainers", ())):
+        assert expected == container["securityContext"]
 
 
 @each_pod
 def test_a_pod_is_bounded_and_pinned(pod: Pod, checkout: Path) -> None:
     """Each asks for processor and memory, has a bound of memory, an end in time, and the image of this version."""
-    resources = pod.container["resources"]
-    assert ({"cpu", "memory"}, {"memory"}) == (resources["requests"].keys(), resources["limits"].keys())
+    containers = [pod.container, *pod.spec.get("initContainers", ())]
+    for resources in (container["resources"] for container in containers):
+        assert ({"cpu", "memory"}, {"memory"}) == (resources["requests"].keys(), resources["limits"].keys())
     assert pod.spec["terminationGracePeriodSeconds"] >= 30
     version = re.search(r"^version = (.*)$", (checkout / "setup.cfg").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert version is not None
     image = "hotbasket-batch" if pod.component == "batch" else "hotbasket-live"
-    assert f"{image}:{version[1]}" == pod.container["image"]
+    assert {f"{image}:{version[1]}"} == {container["image"] for container in containers}
 
 
 @each_pod
@@ -173,6 +177,50 @@ def test_a_worker_is_named_by_its_pod_and_leaves_slowly() -> None:
     scaler = of("HorizontalPodAutoscaler")["worker"]["spec"]
     assert scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"] >= 1_800
     assert "hotbasket_worker_lag_seconds" == scaler["metrics"][0]["pods"]["metric"]["name"]
+
+
+def test_erasures_visit_the_warehouse_that_the_night_fills() -> None:
+    """Night, expiry and privacy worker name one folder of one volume, which each can have wherever it runs; before the
+    first night the privacy worker makes it.
+    """
+    visitors = [pod for pod in pods() if pod.component in {"batch", "privacy"}]
+    assert {"nightly", "expire", "privacy"} == {str(pod) for pod in visitors}
+    (folder,) = {pod.variables["HOTBASKET_WAREHOUSE"]["value"] for pod in visitors}
+    for pod in visitors:
+        (claimed,) = [one["name"] for one in pod.spec["volumes"] if one.get("persistentVolumeClaim") == CLAIM]
+        (mount,) = [one for one in pod.container["volumeMounts"] if one["name"] == claimed]
+        assert Path(mount["mountPath"]) in Path(folder).parents
+        for first in pod.spec.get("initContainers", ()):
+            assert (["mkdir", "-p"], folder) == (first["command"][:2], first["command"][-1])
+            assert [mount] == first["volumeMounts"]
+    assert {"privacy"} == {str(pod) for pod in visitors if "initContainers" in pod.spec}
+    assert ["ReadWriteMany"] == of("PersistentVolumeClaim")[CLAIM["claimName"]]["spec"]["accessModes"]
+
+
+def test_a_night_is_told_to_who_can_be_reached() -> None:
+    """Each job of the night is given a Pushgateway's address, and the way there is open, for the night alone."""
+    told = {str(pod): pod.variables.get(PUSH) for pod in pods() if pod.component == "batch"}
+    reference = {"name": "hotbasket-batch", "key": "push_gateway"}
+    assert dict.fromkeys(("nightly", "expire"), reference) == {
+        name: one and one["valueFrom"]["configMapKeyRef"] for name, one in told.items()
+    }
+    address = of("ConfigMap")["hotbasket-batch"]["data"]["push_gateway"]
+    assert address == load_settings(batch_push_gateway=address).batch_push_gateway
+    host, _, port = address.partition(":")
+    policy = of("NetworkPolicy")["batch-tells"]["spec"]
+    assert {"matchLabels": {COMPONENT: "batch"}} == policy["podSelector"]
+    ((target,), ports) = policy["egress"][0]["to"], policy["egress"][0]["ports"]
+    assert host.split(".")[1:] == [*target["namespaceSelector"]["matchLabels"].values()]
+    assert [{"protocol": "TCP", "port": int(port)}] == ports
+
+
+def test_migrate_can_be_applied_before_all_else() -> None:
+    """A label of the Job picks it out of the kustomization, as operations.md says, and nothing but it."""
+    text = (FOLDER.parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
+    (label,) = set(re.findall(r"apply -k deploy/kubernetes -l (\S+)", text))
+    name, _, value = label.partition("=")
+    picked = [one for one in objects() if one["metadata"].get("labels", {}).get(name) == value]
+    assert [of("Job")["migrate"]] == picked
 
 
 def test_a_scaled_object_names_no_number() -> None:
