@@ -71,7 +71,8 @@ servicesdown: setup ## Stop the servers that `make services` started
 # Servers that run already, or that HOTBASKET_KAFKA, _SCYLLA and _POSTGRES point at, are used and left running.
 integration: setup ## Hold the production adapters to their contracts on real servers, and run the cold half on real Spark
 	@$(BIN)/python -m tests.services run -- \
-		$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder tests/contract tests/integration
+		$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		$(if $(CI),-m "not extended") tests/contract tests/integration
 
 # It starts servers of its own: they are broken. Outside of CI the table of what it cost is written.
 chaos: setup ## Kill, pause, cut, slow and fill real servers under load; CHAOS_RUNS=1 once, 5 times by default

@@ -25,7 +25,7 @@ from tests.integration.test_privacy import Shop, started, until
 from tests.services.given import Servers
 from tests.services.system import Process, System
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.extended, pytest.mark.slow, pytest.mark.timeout(600)]
 
 FORGOTTEN = [f"c-goes-{number}" for number in range(4)]
 STAY = [f"c-stays-{number}" for number in range(4)]
