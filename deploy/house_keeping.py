@@ -115,7 +115,7 @@ class HouseKeeper:
             if one.store in over_days:
                 over_days[one.store] = max(over_days[one.store], one.over_days)
         for store, days in over_days.items():
-            self._metrics.privacy_too_old_days.labels(store).set(days)
+            self._metrics.privacy_too_old_s.labels(store).set(days * EVERY_S)
         for store, why in checked.unread.items():
             log.warning("a store does not say how old it is", store=store, error=why)
         if not checked.unread:

@@ -54,6 +54,8 @@ class GatewayMetrics:
             ["outcome"],
             registry=registry,
         )
+        for outcome in ("begun", "failed"):
+            self.erased_on_withdrawal.labels(outcome)
         self.gateway_errors = Counter(
             "hotbasket_gateway_errors", "Errors at the gateway's edge, by what failed", ["what"], registry=registry
         )
@@ -235,9 +237,9 @@ class PrivacyMetrics:
         self.privacy_errors = Counter(
             "hotbasket_privacy_errors", "Attempts at a privacy request that failed", registry=registry
         )
-        self.privacy_too_old_days = Gauge(
-            "hotbasket_privacy_too_old_days",
-            "Days by which the oldest record of a store is beyond what its retailer allows, 0 when none is",
+        self.privacy_too_old_s = Gauge(
+            "hotbasket_privacy_too_old_seconds",
+            "Seconds by which the oldest record of a store is beyond what its retailer allows, 0 when none is",
             ["store"],
             registry=registry,
         )

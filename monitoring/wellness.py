@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from monitoring.metrics import LATENCY_S
 from monitoring.samples import Window
 
+_DAY_S = 86_400
+
 Part: TypeAlias = Literal["gateway", "worker", "archiver", "privacy", "control"]
 """What a process may have; `control` is a control plane on a server, of which it keeps a copy."""
 
@@ -192,10 +194,11 @@ def _privacy(window: Window) -> Iterator[Fact]:
         Verdict.BAD if overdue else Verdict.FINE,
         "privacy requests are overdue: see hotbasket privacy status",
     )
-    for store, days in sorted(window.by("hotbasket_privacy_too_old_days", "store").items()):
+    for store, too_old_s in sorted(window.by("hotbasket_privacy_too_old_seconds", "store").items()):
+        days = too_old_s / _DAY_S
         trouble = f"{store} holds what is {days:.3g} days too old"
         verdict = Verdict.LOOK if days else Verdict.FINE
-        yield Fact(f"Days too old in {store}", "hotbasket_privacy_too_old_days", f"{days:.3g}", verdict, trouble)
+        yield Fact(f"Days too old in {store}", "hotbasket_privacy_too_old_seconds", f"{days:.3g}", verdict, trouble)
     yield _errors(window, "Attempts that failed", "hotbasket_privacy_errors_total", "work on privacy requests failed")
 
 

@@ -115,10 +115,10 @@ def _kept_too_long(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketDataTooOld",
             severity="ticket",
-            expression="max by (store) (hotbasket_privacy_too_old_days) > 0",
+            expression="max by (store) (hotbasket_privacy_too_old_seconds) > 0",
             for_s=MINUTE_S,
             summary="A store holds data that is older than its retailer allows",
-            description="The oldest record of {{ $labels.store }} is {{ $value | humanize }} days beyond what its "
+            description="The oldest record of {{ $labels.store }} is {{ $value | humanizeDuration }} beyond what its "
             "retailer allows.",
             section=_KEPT,
         ),

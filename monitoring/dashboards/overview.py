@@ -227,11 +227,11 @@ _KEPT = Row(
     panels=(
         Chart(
             title="Data beyond its time",
-            description="Days by which the oldest record of a store is too old, looked for once a day; more than 0 "
+            description="By how much the oldest record of a store is too old, looked for once a day; more than 0 "
             "breaks a contract, hotbasket privacy check says whose it is.",
-            unit="d",
-            queries=(Query(of("hotbasket_privacy_too_old_days"), "{{store}}"),),
-            limits=Limits(warn=0.01, bad=1),
+            unit="s",
+            queries=(Query(of("hotbasket_privacy_too_old_seconds"), "{{store}}"),),
+            limits=Limits(warn=1, bad=86_400),
         ),
         Chart(
             title="Since the last look for old data",

@@ -27,7 +27,7 @@ ARCHIVE_LAG = f"hotbasket_archive_lag_seconds{{{A}}}"
 PUSHED, COOLED = (f'hotbasket_job_last_success_timestamp_seconds{{step="{step}"}}' for step in ("push", "cool"))
 NIGHT, MISSING = 'hotbasket_job_failed{step="grow"}', 'hotbasket_cooled_rows{fate="missing"}'
 TOO_OLD, CHECKED = (
-    'hotbasket_privacy_too_old_days{store="warehouse"}',
+    'hotbasket_privacy_too_old_seconds{store="warehouse"}',
     f"hotbasket_privacy_check_timestamp_seconds{{{W}}}",
 )
 OVERDUE, OLDEST = "hotbasket_privacy_requests_overdue", "hotbasket_privacy_oldest_request_seconds"
@@ -337,12 +337,12 @@ _OF_PRIVACY = (
     Case(
         "DataTooOld",
         "in a store",
-        {TOO_OLD: "1.5xN"},
+        {TOO_OLD: "129600xN"},
         2,
         (
             Fired(
                 "DataTooOld",
-                "The oldest record of warehouse is 1.5 days beyond what its retailer allows.",
+                "The oldest record of warehouse is 1d 12h 0m 0s beyond what its retailer allows.",
                 {"store": "warehouse"},
             ),
         ),

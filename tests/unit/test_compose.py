@@ -180,9 +180,7 @@ def test_secrets_are_made_once(made: Path, checkout: Path) -> None:
 
 
 def test_who_needs_no_key_holds_none(made: Path, services: dict[str, Json]) -> None:
-    """Workers and the archiver get the password of the control store alone, and the privacy worker nothing of the
-    vault's.
-    """
+    """Workers and the archiver get the control store's password alone, the privacy worker nothing of the vault's."""
     assert {NAMELESS} == variables(made / "worker" / "hotbasket.env").keys()
     found = variables(made / "privacy" / "hotbasket.env")
     assert {NAMELESS, "HOTBASKET_SUBSCRIPTION_SECRET", "HOTBASKET_IDENTITY_SECRET"} == found.keys()

@@ -180,9 +180,7 @@ def test_a_worker_is_named_by_its_pod_and_leaves_slowly() -> None:
 
 
 def test_erasures_visit_the_warehouse_that_the_night_fills() -> None:
-    """Night, expiry and privacy worker name one folder of one volume, which each can have wherever it runs; before the
-    first night the privacy worker makes it.
-    """
+    """Night, expiry and privacy worker name one folder of one volume, which each can have wherever it runs."""
     visitors = [pod for pod in pods() if pod.component in {"batch", "privacy"}]
     assert {"nightly", "expire", "privacy"} == {str(pod) for pod in visitors}
     (folder,) = {pod.variables["HOTBASKET_WAREHOUSE"]["value"] for pod in visitors}

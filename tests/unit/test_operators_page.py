@@ -136,7 +136,7 @@ def _overdue(metrics: Metrics) -> None:
 
 
 def _too_old(metrics: Metrics) -> None:
-    metrics.privacy_too_old_days.labels("warehouse").set(2)
+    metrics.privacy_too_old_s.labels("warehouse").set(2 * 86_400)
 
 
 def _full(metrics: Metrics) -> None:

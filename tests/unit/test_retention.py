@@ -129,7 +129,7 @@ async def test_old_data_is_found_and_removed(ports: Ports, clock: StoppedClock, 
     metrics = Metrics()
     assert await HouseKeeper(ports, None, SETTINGS, clock, metrics).keep()
     assert [] == await found(ports, clock)
-    assert 0 == metrics.privacy_too_old_days.labels(store)._value.get()
+    assert 0 == metrics.privacy_too_old_s.labels(store)._value.get()
     assert clock.now_ms() / 1_000 == metrics.privacy_checked_at_s._value.get()
 
 

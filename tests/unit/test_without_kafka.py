@@ -59,5 +59,5 @@ async def test_who_opens_no_log_is_told_of_no_kafka(role: Role) -> None:
 async def test_who_opens_a_log_is_told_of_kafka(role: Role) -> None:
     """The processes of the live path refuse to start without its address."""
     settings = load_settings(**SERVERS, **KEYS)
-    with pytest.raises(Refused, match="^HOTBASKET_KAFKA is not set"):
+    with pytest.raises(Refused, match=r"^HOTBASKET_KAFKA is not set"):
         await production(settings, Metrics(), SystemClock(), role=role)
