@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,6 +30,14 @@ _TAG_BYTES: Final = 16
 _LEVEL: Final = 1
 """Of compression: rows shrink to a third by it, and more would cost the running system its processors."""
 _READ_BYTES: Final = 64 * 1_024
+
+
+class Sink(Protocol):
+    """Takes bytes."""
+
+    def write(self, plain: bytes, /) -> int:
+        """Takes some."""
+        ...
 
 
 class Written(NamedTuple):

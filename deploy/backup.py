@@ -19,10 +19,9 @@ from adapters.backups import Seen, back_up_files, back_up_servers, servers_hold
 from adapters.clock import SystemClock
 from adapters.secrets import Secrets, load_secrets, secrets_of
 from adapters.settings import Settings, load_settings
-from adapters.wiring import has_servers
 from deploy.backup_warehouse import back_up_warehouse, warehouse_folder
-from deploy.options import DATA, Json, Where, document, progress, say
-from deploy.stores import place_of
+from deploy.options import Json, Where, document, progress, say
+from deploy.stores import meant, place_of
 from domain.errors import Refused
 from domain.timestamps import rfc3339
 
@@ -110,7 +109,7 @@ def list_(
     Example: hotbasket backup list /mnt/backups
     """
     settings = load_settings()
-    kept = keys_of(keys, _place(data, settings), settings)
+    kept = keys_of(keys, meant(data, settings), settings)
     views = [told(folder / one.backup_id, one, kept) for one in listed(folder)]
     if as_json:
         document(views)
@@ -146,7 +145,7 @@ def expire(data: Where = None, keys: Keys = None, as_json: Json = False) -> None
     Example: hotbasket backup expire --keys /etc/hotbasket/backup-keys
     """
     settings = load_settings()
-    gone = keys_of(keys, _place(data, settings), settings).expire(SystemClock().now_ms())
+    gone = keys_of(keys, meant(data, settings), settings).expire(SystemClock().now_ms())
     if as_json:
         document({"expired": gone})
     else:
@@ -214,11 +213,6 @@ def told(folder: Path, manifest: Manifest, kept: BackupKeys) -> dict[str, Any]:
         "size_bytes": sum(part.size_bytes for part in manifest.parts),
         "has_key": kept.held(manifest.backup_id) is not None,
     }
-
-
-def _place(data: Path | None, settings: Settings) -> Path | None:
-    """Gives the data directory that is meant, which may be gone; None for servers."""
-    return data if data is not None or has_servers(settings) else DATA
 
 
 def _holds(

@@ -26,6 +26,7 @@ AGAIN_S = 3_600.0
 WORDS_DAYS = 7
 """Of gateways that stopped without taking leave; after ten minutes nobody waits for one any more."""
 _MS = 1_000
+_DAY_S = 86_400
 
 log = structlog.get_logger("hotbasket.privacy")
 
@@ -115,7 +116,7 @@ class HouseKeeper:
             if one.store in over_days:
                 over_days[one.store] = max(over_days[one.store], one.over_days)
         for store, days in over_days.items():
-            self._metrics.privacy_too_old_s.labels(store).set(days * EVERY_S)
+            self._metrics.privacy_too_old_s.labels(store).set(days * _DAY_S)
         for store, why in checked.unread.items():
             log.warning("a store does not say how old it is", store=store, error=why)
         if not checked.unread:

@@ -6,10 +6,10 @@ import typer
 
 from adapters.clock import SystemClock
 from adapters.settings import load_settings
-from adapters.wiring import Ports, has_servers
-from deploy.options import DATA, Json, Where, document, say
+from adapters.wiring import Ports
+from deploy.options import Json, Where, document, say
 from deploy.retention_check import Checked, check, stores_of
-from deploy.stores import in_stores
+from deploy.stores import in_stores, meant
 from deploy.warehouse_place import warehouse_data
 from domain.timestamps import rfc3339
 
@@ -24,8 +24,7 @@ def privacy_check(data: Where = None, as_json: Json = False) -> None:
 
     async def work(ports: Ports) -> Checked:
         settings = load_settings()
-        where = data if data is not None or has_servers(settings) else DATA
-        stores = stores_of(ports, warehouse_data(where, settings))
+        stores = stores_of(ports, warehouse_data(meant(data, settings), settings))
         retailers = list(ports.retailers.current().retailers.values())
         return await check(stores, retailers, settings, SystemClock().now_ms())
 

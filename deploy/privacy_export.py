@@ -13,16 +13,16 @@ import typer
 
 from adapters.clock import SystemClock
 from adapters.settings import load_settings
-from adapters.wiring import Ports, has_servers
+from adapters.wiring import Ports
 from batch.shopper_data import WarehouseData
 from deploy.audited import audited, target_of
 from deploy.exporting import GATHERED_S
-from deploy.options import DATA, RetailerName, Where, document, progress, say
+from deploy.options import RetailerName, Where, document, progress, say
 from deploy.shopper_export import Gathered, gather
 from deploy.shopper_export import export as exported
 from deploy.shopper_history import Report
 from deploy.shoppers_named import File, read_ids
-from deploy.stores import chosen, hash_of, in_stores
+from deploy.stores import chosen, hash_of, in_stores, meant
 from deploy.warehouse_place import warehouse_data
 from domain.errors import Refused
 from domain.ids import ShopperKey
@@ -109,7 +109,7 @@ async def _made(
 
 def _warehouse(data: Path | None) -> WarehouseData | None:
     settings = load_settings()
-    return warehouse_data(data if data is not None or has_servers(settings) else DATA, settings)
+    return warehouse_data(meant(data, settings), settings)
 
 
 def _prepare(out: Path) -> None:

@@ -17,10 +17,11 @@ from adapters.clock import SystemClock
 from adapters.data_dir import DataDirLock, prepare
 from adapters.erased_shoppers import ErasedShoppers
 from adapters.settings import Settings, data_files, load_settings
-from adapters.wiring import embedded, has_servers
+from adapters.wiring import embedded
 from deploy.backup import Keys, Only, chosen_kinds, counting, secrets_in
 from deploy.backup_warehouse import refuse_warehouse, restore_warehouse, warehouse_folder
-from deploy.options import DATA, Json, Where, document, say
+from deploy.options import Json, Where, document, say
+from deploy.stores import meant
 from domain.errors import Refused
 from domain.timestamps import rfc3339
 from monitoring.metrics import Metrics
@@ -42,7 +43,7 @@ def restore(
     settings, clock = load_settings(), SystemClock()
     manifest = manifest_of(backup)
     holds = tuple(one for one in chosen_kinds(only) if one in manifest.holds)
-    place = data if data is not None or has_servers(settings) else DATA
+    place = meant(data, settings)
     _refuse(manifest, holds, place, settings)
     reader_key = keys_of(keys, place, settings).key(manifest.backup_id, secrets_in(place, settings), clock.now_ms())
     reader = BackupReader(backup, manifest, reader_key)

@@ -44,15 +44,20 @@ def in_stores(
     return uvloop.run(_on_files(place, settings, work))
 
 
+def meant(data: Path | None, settings: Settings) -> Path | None:
+    """Gives the data directory that is meant, whether or not it is there; None for the servers."""
+    return data if data is not None or has_servers(settings) else DATA
+
+
 def place_of(data: Path | None, settings: Settings, *, create: bool = False) -> Path | None:
     """Gives the data directory that a command works on, None for the servers; see `in_stores`.
 
     Raises:
         Refused: there is no such directory.
     """
-    if data is None and has_servers(settings):
+    place = meant(data, settings)
+    if place is None:
         return None
-    place = data or DATA
     if create:
         prepare(place)
     elif not data_files(place)["control"].is_file():

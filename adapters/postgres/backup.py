@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from adapters.postgres.database import Database, Session
 from adapters.postgres.migrations import schema_fault, schema_version
+from adapters.sealed_parts import Sink
 from domain.errors import Refused
 
 COPY_S: Final = 3_600.0
@@ -24,14 +25,6 @@ _FILLED: Final = "versions"
 _FIRST: Final = "retailers"
 """Others refer to it."""
 _LINE: Final = b"\n"
-
-
-class Sink(Protocol):
-    """Takes bytes."""
-
-    def write(self, plain: bytes, /) -> int:
-        """Takes some."""
-        ...
 
 
 async def dump(

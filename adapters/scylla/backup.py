@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from cassandra.util import Date
@@ -17,6 +17,7 @@ from adapters.erased_shoppers import Buried, ErasedShoppers
 from adapters.scylla.failed_events import STATEMENTS as FAILED_STATEMENTS
 from adapters.scylla.session import Row, Session
 from adapters.scylla.timestamps import delete_timestamp
+from adapters.sealed_parts import Sink
 from domain.errors import PortError, Refused
 from domain.ports.clock import Clock
 from domain.ports.failed_events import FailedEvent
@@ -79,14 +80,6 @@ STATEMENTS: Final = {name: cql for table in TABLES for name, cql in _statements(
 _encoder = msgspec.msgpack.Encoder()
 _rows = msgspec.msgpack.Decoder(list[list[Any]])  # Any: columns are of many types
 _failed = msgspec.msgpack.Decoder(FailedEvent)
-
-
-class Sink(Protocol):
-    """Takes bytes."""
-
-    def write(self, plain: bytes, /) -> int:
-        """Takes some."""
-        ...
 
 
 async def dump(

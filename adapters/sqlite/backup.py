@@ -6,20 +6,12 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
+from adapters.sealed_parts import Sink
 from adapters.sqlite.database import port_error
 from domain.errors import PortError
 
 _PIECE_BYTES = 1_024 * 1_024
-
-
-class Sink(Protocol):
-    """Takes bytes."""
-
-    def write(self, plain: bytes, /) -> int:
-        """Takes some."""
-        ...
 
 
 def copy_out(path: Path, sink: Sink, *, busy_s: float) -> int:

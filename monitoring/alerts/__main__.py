@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from monitoring.alerts.build import FILE, build
 from monitoring.alerts.rules import Options
+from monitoring.written import run, write_whole
 
 app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 _USUAL = Options()
@@ -36,21 +36,9 @@ def alerts(
     """Write hotbasket's alerts and recording rules as hotbasket.yml for Prometheus, and its path on stdout."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE
-    # Prometheus may read at any time: it finds the old file or the new one, never half of one.
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(build(Options(partitions, log_days, due_days, runbook)), encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, build(Options(partitions, log_days, due_days, runbook)))
     typer.echo(path)
 
 
-def main() -> None:
-    """Runs the command and ends the process: 0 written, 1 not, 2 wrong usage."""
-    try:
-        app()
-    except OSError as error:
-        typer.echo(f"{error.filename}: {error.strerror}", err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    run(app)

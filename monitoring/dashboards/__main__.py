@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from monitoring.written import run, write_whole
 
 _NEEDED = "grafana_foundation_sdk"
 app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,22 +41,9 @@ def dashboards(
         raise typer.Exit(1) from None
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in build(Options(partitions, scrape_s)).items():
-        path = directory / name
-        # Grafana may look at any time: it finds the old file or the new one, never half of one.
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-        typer.echo(path)
-
-
-def main() -> None:
-    """Runs the command and ends the process: 0 written, 1 not, 2 wrong usage."""
-    try:
-        app()
-    except OSError as error:
-        typer.echo(f"{error.filename}: {error.strerror}", err=True)
-        sys.exit(1)
+        write_whole(directory / name, text)
+        typer.echo(directory / name)
 
 
 if __name__ == "__main__":
-    main()
+    run(app)
