@@ -27,7 +27,7 @@ def test_days_are_kept_beside_each_other(shop: tuple[Path, str]) -> None:
     changed = hotbasket_json("retailer", "set", "shop", "--data", data, "--keep", "history=30")
     assert {"audit": 7, "history": 30} == changed["kept_days"]
     listed = hotbasket("retailer", "list", "--data", data).stdout
-    assert "history 30, state 1095, audit 7, requests 1095" in listed
+    assert "history 30, state 1095, models 90, audit 7, requests 1095" in listed
 
 
 def test_faulty_days_are_refused_together(shop: tuple[Path, str]) -> None:

@@ -12,6 +12,8 @@ from typing import Any, Self, TypeVar
 from tests.services.processes import free_port
 from tests.services.server import HOST
 
+_TURNS = 3
+"""Of the loop, from a connection's acceptance to its task."""
 _CHUNK_BYTES = 64 * 1_024
 _CHUNKS_MAX = 64
 _DONE_WITHIN_S = 10.0
@@ -101,6 +103,9 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self._server = None
+            # Whoever was accepted a moment ago is heard of a turn later, and is dropped like the others.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
         await self._drop_connections()
 
     async def _drop_connections(self) -> None:
