@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -13,7 +13,7 @@ from adapters.sealed_shoppers import Sealer
 from domain.errors import PortError
 from domain.ids import BEGINNING, Position, ShopperHash, ShopperKey
 from domain.ports.clock import Clock
-from domain.ports.erasures import Erasures, Tombstone
+from domain.ports.erasures import Erasures, Receipt, Tombstone
 from domain.ports.event_log import EventLog, Place
 from domain.ports.event_store import EventStore
 from domain.ports.privacy_requests import PrivacyRequests, Request, Stage
@@ -27,6 +27,8 @@ PAUSE_S: Final = 0.05
 APPEND_WITHIN_S: Final = 30.0
 AGAIN_S, AGAIN_S_MAX = 5.0, 600.0
 """Between two visits of stores that hold something back: doubled each time, up to ten minutes."""
+SETTLED_VISITS: Final = 3
+"""Whoever holds nothing after so many is not asked again before the others hold nothing either: a log takes days."""
 _MS = 1_000
 _AWAY: Final = "the store, which can't be used now"
 
@@ -146,11 +148,28 @@ class Eraser:
             raise fault
 
     async def _visits(self, request: Request, erased: Sequence[Erased]) -> tuple[list[Visit], Exception | None]:
-        """Gives what each store said, and why the first one that said nothing did not."""
+        """Gives what each store said, and why the first one that said nothing did not.
+
+        Nothing is found, and nothing left, only where all of them were asked in one round.
+        """
         receipts = {one.store: one for one in await self._places.erasures.receipts(request.request_id)}
+        stores = [store for store in self._places.data if not _is_settled(receipts.get(store.name))]
+        visits, fault = await self._round(request, erased, stores, receipts)
+        if fault is None and len(stores) < len(self._places.data) and not any(one.found or one.left for one in visits):
+            receipts = {one.store: one for one in await self._places.erasures.receipts(request.request_id)}
+            return await self._round(request, erased, self._places.data, receipts)
+        return visits, fault
+
+    async def _round(
+        self,
+        request: Request,
+        erased: Sequence[Erased],
+        stores: Sequence[ShopperData],
+        receipts: Mapping[str, Receipt],
+    ) -> tuple[list[Visit], Exception | None]:
         visits: list[Visit] = []
         fault: Exception | None = None
-        for store in self._places.data:
+        for store in stores:
             before, now_ms = receipts.get(store.name), self._clock.now_ms()
             try:
                 visits.append(await store.erase(erased))
@@ -170,6 +189,11 @@ class Eraser:
         if stage == "done":
             tell_done(request, now_ms)
         return replace(request, stage=stage, stage_at_ms=now_ms)
+
+
+def _is_settled(receipt: Receipt | None) -> bool:
+    """Tells whether a store need not be asked in each round."""
+    return receipt is not None and receipt.visits >= SETTLED_VISITS and not receipt.left and not receipt.waits_for
 
 
 async def shoppers_of(

@@ -15,7 +15,7 @@ from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
 from batch.folder_lock import folder_lock
 from batch.shopper_data import WarehouseData
-from deploy.erasing import AGAIN_S, Eraser, Places
+from deploy.erasing import AGAIN_S, AGAIN_S_MAX, SETTLED_VISITS, Eraser, Places
 from deploy.warehouse_place import in_order
 from domain.errors import PortError
 from domain.events import ShopperErased
@@ -213,6 +213,27 @@ async def test_a_store_that_is_down_is_asked_again(ports: Ports, clock: StoppedC
     clock.ms += int(4 * AGAIN_S * 1_000)
     assert "done" == await erasure.work()
     assert [] == [one for one in (await erasure.told())["receipts"] if one["left"]]
+
+
+async def test_while_a_log_lets_go_only_the_log_is_asked(ports: Ports, clock: StoppedClock) -> None:
+    """A store that was clean three times waits for the last round, in which all are asked, and what came late goes."""
+    keeps = [Visit(0, 0, 1, "the log's retention") for _ in range(SETTLED_VISITS + 5)]
+    logs, trees = Store("event log", *keeps), Store("trees", Visit(2, 2, 0), *[NOTHING] * (SETTLED_VISITS - 1))
+    trees.answers.append(Visit(1, 1, 0))
+    erasure = await standing(ports, clock, logs, trees)
+    clock.ms += int(LATE_S * 1_000)
+    await erasure.work()
+    erasure.be_past()
+    for number in range(1, len(keeps) + 1):
+        assert "stores" == await erasure.work()
+        assert (number, min(number, SETTLED_VISITS)) == (len(logs.asked), len(trees.asked))
+        clock.ms += int(AGAIN_S_MAX * 1_000)
+    assert "stores" == await erasure.work()
+    assert (len(keeps) + 2, SETTLED_VISITS + 1) == (len(logs.asked), len(trees.asked))
+    assert "done" == await erasure.work()
+    assert [(0, 0, 0), (3, 3, 0)] == [
+        tuple(one[name] for name in ("found", "removed", "left")) for one in (await erasure.told())["receipts"]
+    ]
 
 
 async def test_who_comes_back_appends_what_is_missing(ports: Ports, clock: StoppedClock) -> None:
