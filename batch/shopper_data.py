@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from batch.folder_lock import folder_of
 from batch.old_runs import BY_RUN, old_runs
 from batch.shopper_table import Part, ShopperTable, faults, opened
-from batch.table_forms import BY_DAY, BY_SHOPPER, MODELS, RUNS, STAGING
+from batch.table_forms import BY_DAY, BY_SHOPPER, MODELS, RESTORING, RUNS, SHOPPER, STAGING
 from batch.visiting import visiting
 from domain.errors import PortError
-from domain.ids import ShopperKey
 from domain.ports.shopper_data import Erased, Visit
+
+T = TypeVar("T")
 
 _SEARCHED_MAX = 4_096
 _WAITS_FOR = "rows that were written meanwhile"
@@ -58,7 +60,7 @@ class WarehouseData:
         self._expected = expected
         self._searched: dict[tuple[str, bytes], int] = {}
         self._dropped: dict[str, AbstractSet[str]] = {}
-        self._reading: asyncio.Future[dict[str, list[dict[str, Any]]]] | None = None
+        self._reading: asyncio.Future[Any] | None = None  # Any: of whatever is read
 
     async def erase(self, shoppers: Sequence[Erased]) -> Visit:
         """Removes their rows, the retailer's models where there were any, and the files behind them.
@@ -78,6 +80,14 @@ class WarehouseData:
         """
         return await asyncio.to_thread(self._oldest_ms, retailer_id, before_ms)
 
+    async def oldest_run_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Gives when the oldest run of which `expire_runs` would remove something ended; None where there is none.
+
+        Raises:
+            PortError: the warehouse can't be read now.
+        """
+        return await asyncio.to_thread(self._oldest_run_ms, retailer_id, before_ms)
+
     async def expire(self, retailer_id: str, before_ms: int) -> int:
         """Removes the retailer's days that lie wholly before a moment, and their files; gives how many days of tables.
 
@@ -94,17 +104,29 @@ class WarehouseData:
         """
         return await asyncio.to_thread(self._expire_runs, retailer_id, before_ms)
 
-    async def rows(self, key: ShopperKey) -> dict[str, list[dict[str, Any]]]:
-        """Gives a shopper's rows by table, where there are any.
+    async def count(self, retailer_id: str, shoppers: Sequence[str]) -> dict[str, int]:
+        """Gives how many rows each of a retailer's shoppers has, where there are any.
+
+        Raises:
+            PortError: as of `rows`.
+        """
+        return await self._read(partial(self._count, retailer_id, shoppers))
+
+    async def rows(self, retailer_id: str, shoppers: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """Gives the rows of a retailer's shoppers by shopper and table, oldest part first, where there are any.
 
         Raises:
             PortError: the warehouse can't be read now: a night changes it meanwhile, or another reading goes on.
         """
+        return await self._read(partial(self._rows, retailer_id, shoppers))
+
+    async def _read(self, reading: Callable[[], T]) -> T:
         if self._reading is not None and not self._reading.done():
             raise PortError("the warehouse is still being read for somebody who gave up", retriable=True)
-        self._reading = asyncio.ensure_future(asyncio.to_thread(self._rows, key))
+        future = asyncio.ensure_future(asyncio.to_thread(reading))
+        self._reading = future
         # Whoever gives up leaves the thread behind, which can't be stopped: one is enough.
-        return await asyncio.shield(self._reading)
+        return await asyncio.shield(future)
 
     def _erase(self, shoppers: Sequence[Erased]) -> Visit:
         if not self._is_there():
@@ -157,12 +179,24 @@ class WarehouseData:
         if not self._is_there():
             return 0
         with visiting(self._root):
-            books, tables = self._tables([RUNS]), self._tables(BY_RUN)
-            ended = [one for book in books for one in book.ended(retailer_id)]
-            over = old_runs(ended, datetime.fromtimestamp(before_ms / 1_000, UTC))
+            over, tables = set(self._over(retailer_id, before_ms)), self._tables(BY_RUN)
             removed = max((table.remove_runs(retailer_id, over) for table in tables), default=0)
             self._drop_files(tables)
         return removed
+
+    def _over(self, retailer_id: str, before_ms: int) -> dict[str, datetime]:
+        """Gives the runs that are over, and when each ended."""
+        ended = [one for book in self._tables([RUNS]) for one in book.ended(retailer_id)]
+        over = old_runs(ended, datetime.fromtimestamp(before_ms / 1_000, UTC))
+        return {one.run_id: one.ended_at for one in sorted(ended, key=lambda one: one.ended_at) if one.run_id in over}
+
+    def _oldest_run_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        if not self._is_there():
+            return None
+        over = self._over(retailer_id, before_ms)
+        left = {run_id for table in self._tables(BY_RUN) for run_id in table.runs(retailer_id)}
+        oldest = min((ended_at for run_id, ended_at in over.items() if run_id in left), default=None)
+        return None if oldest is None else int(oldest.timestamp() * 1_000)
 
     def _drop_files(self, tables: Sequence[ShopperTable]) -> None:
         """Also where nothing was removed: who was killed behind a removal has left the files."""
@@ -176,11 +210,18 @@ class WarehouseData:
         days = [day for table in self._tables(BY_DAY) for day in table.days(retailer_id) if day <= last]
         return int(datetime.combine(min(days), time(), UTC).timestamp() * 1_000) if days else None
 
-    def _rows(self, key: ShopperKey) -> dict[str, list[dict[str, Any]]]:
-        if not self._is_there():
-            return {}
-        rows = {table.name: table.rows(key.retailer_id, key.shopper) for table in self._tables(BY_SHOPPER)}
-        return {name: some for name, some in rows.items() if some}
+    def _count(self, retailer_id: str, shoppers: Sequence[str]) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for table in self._tables(BY_SHOPPER) if self._is_there() else ():
+            counts.update(table.count_each(retailer_id, shoppers))
+        return dict(counts)
+
+    def _rows(self, retailer_id: str, shoppers: Sequence[str]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for table in self._tables(BY_SHOPPER) if self._is_there() else ():
+            for row in table.rows(retailer_id, shoppers):
+                found.setdefault(row[SHOPPER], {}).setdefault(table.name, []).append(row)
+        return found
 
     def _tables(self, names: Sequence[str]) -> list[ShopperTable]:
         return [table for name in names if (table := opened(self._root, name)) is not None]
@@ -196,7 +237,7 @@ class WarehouseData:
         return False
 
     def _drop_staging(self) -> None:
-        """Removes what a cooling that was killed has left: one that works would hold the lock."""
+        """Removes what a cooling or a restore that was killed has left: one that works would hold the lock."""
         folder = folder_of(self._root)
         if folder is None:
             from deltalake._internal import DeltaFileSystemHandler  # noqa: PLC0415 - the part that needs no pyarrow
@@ -204,12 +245,13 @@ class WarehouseData:
             with faults(f"the warehouse {self._root}"):
                 DeltaFileSystemHandler(self._root).delete_dir(STAGING)
             return
-        try:
-            shutil.rmtree(Path(folder) / STAGING)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise PortError(f"{error.filename} can't be removed: {error.strerror}", retriable=True) from None
+        for left in (STAGING, RESTORING):
+            try:
+                shutil.rmtree(Path(folder) / left)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise PortError(f"{error.filename} can't be removed: {error.strerror}", retriable=True) from None
 
 
 def _rows_in(held: Sequence[_Held]) -> int:

@@ -67,13 +67,11 @@ class ShopperTable:
         Raises:
             PortError: it can't be read now.
         """
-        # One literal for all of them: thousands take the planner a second in which no other thread runs.
-        gone = f"(SELECT unnest(string_to_array({_quoted(','.join(shoppers))}, ',')) AS shopper)"
         counted: dict[Part, int] = {}
         for some in self._batches([part for part in self._sizes if part.retailer_id == retailer_id]):
             rows = self._select(
-                f"SELECT kept.{self._by} AS part, count(*) AS n FROM kept LEFT SEMI JOIN {gone} gone"  # noqa: S608 - quoted
-                f" ON kept.{SHOPPER} = gone.shopper WHERE {self._in(some)} GROUP BY kept.{self._by}"
+                f"SELECT kept.{self._by} AS part, count(*) AS n {_from(shoppers)}"
+                f" WHERE {self._in(some)} GROUP BY kept.{self._by}"
             )
             counted |= {Part(retailer_id, _text(row["part"])): row["n"] for row in rows}
         return counted
@@ -173,14 +171,26 @@ class ShopperTable:
                 )
         return old
 
-    def rows(self, retailer_id: str, shopper: str) -> list[dict[str, Any]]:
-        """Gives a shopper's rows, oldest part first.
+    def count_each(self, retailer_id: str, shoppers: Sequence[str]) -> Mapping[str, int]:
+        """Gives how many rows each of a retailer's shoppers has, where there are any.
 
         Raises:
             PortError: it can't be read now.
         """
-        where = f"retailer_id = {_quoted(retailer_id)} AND {SHOPPER} = {_quoted(shopper)}"
-        return list(self._select(f"SELECT * FROM kept WHERE {where} ORDER BY {self._by}"))  # noqa: S608 - quoted
+        rows = self._select(
+            f"SELECT kept.{SHOPPER} AS shopper, count(*) AS n {_from(shoppers)}"
+            f" WHERE kept.retailer_id = {_quoted(retailer_id)} GROUP BY kept.{SHOPPER}"
+        )
+        return {row["shopper"]: row["n"] for row in rows}
+
+    def rows(self, retailer_id: str, shoppers: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Gives the rows of a retailer's shoppers, oldest part first.
+
+        Raises:
+            PortError: it can't be read now.
+        """
+        where = f"kept.retailer_id = {_quoted(retailer_id)}"
+        return self._select(f"SELECT kept.* {_from(shoppers)} WHERE {where} ORDER BY kept.{self._by}")
 
     def shoppers(self) -> Iterator[tuple[str, str]]:
         """Gives retailer and hash of everybody it has rows of.
@@ -200,6 +210,16 @@ class ShopperTable:
         if self._by != "day":
             return []
         return [date.fromisoformat(value) for id_, value in self._sizes if id_ == retailer_id and value is not None]
+
+    def runs(self, retailer_id: str) -> set[str]:
+        """Gives the runs of which it has rows of a retailer, from the log alone.
+
+        Raises:
+            PortError: it can't be read now.
+        """
+        if self._by != "run_id":
+            return set()
+        return {value for id_, value in self._sizes if id_ == retailer_id and value is not None}
 
     @cached_property
     def _sizes(self) -> Mapping[Part, int]:
@@ -288,6 +308,13 @@ def faults(what: str) -> Iterator[None]:
             raise
         said = _HASH.sub("…", " ".join(str(error).split()))[:_SAID_MAX]
         raise PortError(f"{what}: {said}", retriable=True) from None
+
+
+def _from(shoppers: Sequence[str]) -> str:
+    """Gives what selects the rows of some shoppers."""
+    # One literal for all of them: thousands take the planner a second in which no other thread runs.
+    named = f"(SELECT unnest(string_to_array({_quoted(','.join(shoppers))}, ',')) AS shopper)"
+    return f"FROM kept LEFT SEMI JOIN {named} named ON kept.{SHOPPER} = named.shopper"
 
 
 def _quoted(value: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from adapters.settings import Settings
 from batch.folder_lock import folder_lock, folder_of
 from batch.shopper_data import WarehouseData
 from batch.shopper_table import opened
-from batch.table_forms import BY_SHOPPER
+from batch.table_forms import BY_SHOPPER, RESTORING
 from domain.errors import Refused
 from domain.ids import ShopperKey
 from domain.ports.shopper_data import Erased
@@ -43,7 +44,10 @@ def back_up_warehouse(folder: Path, writer: BackupWriter, seen: Seen) -> None:
         Refused: a job works on it, or the backup can't be written.
     """
     with folder_lock(folder), writer.part(PART) as sink:
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / _LOCK]
+        left_out = {folder / _LOCK, folder / RESTORING}
+        files = [
+            path for path in sorted(folder.rglob("*")) if path.is_file() and left_out.isdisjoint((path, *path.parents))
+        ]
         with tarfile.open(fileobj=cast(IO[bytes], sink), mode="w|") as tar:
             for number, path in enumerate(files, start=1):
                 tar.add(path, arcname=str(path.relative_to(folder)), recursive=False)
@@ -51,18 +55,20 @@ def back_up_warehouse(folder: Path, writer: BackupWriter, seen: Seen) -> None:
 
 
 def refuse_warehouse(folder: Path) -> None:
-    """Looks whether a folder can take a warehouse.
+    """Looks whether a folder can take a warehouse; what a restore that was killed has left is no hindrance.
 
     Raises:
         Refused: it holds one.
     """
-    held = [path for path in folder.iterdir() if path.name != _LOCK] if folder.is_dir() else []
+    held = [path for path in folder.iterdir() if path.name not in (_LOCK, RESTORING)] if folder.is_dir() else []
     if held:
         raise Refused(f"the warehouse {folder} is not empty: move it away first, or name another")
 
 
 def restore_warehouse(folder: Path, reader: BackupReader, erased: ErasedShoppers) -> int:
     """Puts every file back, and gives how many shoppers are erased from them again.
+
+    No table is where a job looks for it before whoever was erased is gone from all of them.
 
     Raises:
         Refused: a job works on it, the part is damaged, or a shopper can't be erased.
@@ -71,9 +77,18 @@ def restore_warehouse(folder: Path, reader: BackupReader, erased: ErasedShoppers
     if len(erased):
         # Before any file is there: without its library nobody could be erased from them.
         opened(str(folder), BY_SHOPPER[0])
-    with folder_lock(folder), tarfile.open(fileobj=_Pieces(reader.chunks(PART)), mode="r|") as tar:
-        tar.extractall(folder, filter="data")
-    return asyncio.run(_erase_again(folder, erased)) if len(erased) else 0
+    aside = folder / RESTORING
+    with folder_lock(folder):
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(mode=0o700)
+        with tarfile.open(fileobj=_Pieces(reader.chunks(PART)), mode="r|") as tar:
+            tar.extractall(aside, filter="data")
+        again = asyncio.run(_erase_again(aside, erased)) if len(erased) else 0
+        (aside / _LOCK).unlink(missing_ok=True)
+        for path in sorted(aside.iterdir()):
+            path.rename(folder / path.name)
+        aside.rmdir()
+    return again
 
 
 async def _erase_again(folder: Path, erased: ErasedShoppers) -> int:

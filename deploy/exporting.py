@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -14,8 +15,9 @@ from adapters.settings import Settings
 from adapters.wiring import Ports
 from batch.shopper_data import WarehouseData
 from deploy.erasing import AGAIN_S, AGAIN_S_MAX, tell_done
+from deploy.past import GATHERED_S, PastReader
 from deploy.shopper_export import Gathered, Json, export, gather, slim
-from domain.errors import HotbasketError, PortError
+from domain.errors import HotbasketError, PortError, Refused
 from domain.ids import ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.exports import Export
@@ -26,8 +28,8 @@ WORK_S: Final = 1.0
 DOCUMENT_WITHIN_S: Final = 60.0
 SEALED_BYTES_MAX: Final = 16 * 1_024 * 1_024
 """Of a document that is kept, some 100 MB of JSON: a larger one is made again without what is many."""
-GATHERED_S: Final = 60.0
-"""For so long the audit trail and the failed events need not be read again for the next documents of a request."""
+ROWS_MAX: Final = 200_000
+"""Of a shopper's past in a document that is kept: they are held in memory."""
 EXPIRE_S: Final = 60.0
 _DAY_MS: Final = 86_400_000
 
@@ -55,7 +57,7 @@ class Exporter:
         self._ports = ports
         self._settings = settings
         self._clock = clock
-        self._warehouse = warehouse
+        self._past = PastReader(warehouse, clock, ROWS_MAX)
         self._sealed_bytes_max = sealed_bytes_max
         self._worked_s: dict[str, float] = {}
         self._again: dict[str, tuple[float, float]] = {}
@@ -119,7 +121,7 @@ class Exporter:
             gathered = await self._gather(request, missing)
             try:
                 async with asyncio.timeout(DOCUMENT_WITHIN_S):
-                    await self._make(request, subject, gathered)
+                    await self._make(request, missing[number:], gathered)
             except TimeoutError:
                 failed.add(subject.digest)
                 why = f"a shopper's document was not made within {DOCUMENT_WITHIN_S:.0f} s"
@@ -132,14 +134,15 @@ class Exporter:
         self._forget(request.request_id)
         tell_done(request, now_ms)
 
-    async def _make(self, request: Request, subject: Subject, gathered: Gathered) -> None:
+    async def _make(self, request: Request, missing: Sequence[Subject], gathered: Gathered) -> None:
+        """Makes the first one's document; what can be read for those behind it at the same time is."""
         privacy_key = self._ports.identity.privacy_key(request.retailer_id)
-        key = ShopperKey(request.retailer_id, Sealer(privacy_key).shopper(subject))
+        subject, sealer = missing[0], Sealer(privacy_key)
+        key = ShopperKey(request.retailer_id, sealer.shopper(subject))
+        past = await self._past.of(key, _keys(request.retailer_id, sealer, missing[1:]))
         retailer = self._ports.retailers.current().retailers[request.retailer_id]
         made_at_ms = self._clock.now_ms()
-        document = await export(
-            self._ports, retailer, key, self._settings, made_at_ms, _silent, self._warehouse, gathered
-        )
+        document = await export(self._ports, retailer, key, self._settings, made_at_ms, _silent, past, gathered)
         place = request.request_id, subject.digest
         sealed = await asyncio.to_thread(_sealed, privacy_key, document, *place)
         if len(sealed) > self._sealed_bytes_max:
@@ -163,6 +166,13 @@ class Exporter:
         self._failed.pop(request_id, None)
         if self._gathered is not None and self._gathered[0] == request_id:
             self._gathered = None
+
+
+def _keys(retailer_id: str, sealer: Sealer, subjects: Sequence[Subject]) -> Iterator[ShopperKey]:
+    """Gives the shoppers who can be opened; of the others their own turn tells."""
+    for subject in subjects:
+        with suppress(Refused):
+            yield ShopperKey(retailer_id, sealer.shopper(subject))
 
 
 def _sealed(privacy_key: bytes, document: Json, request_id: str, digest: str) -> bytes:

@@ -14,10 +14,9 @@ import typer
 from adapters.clock import SystemClock
 from adapters.settings import load_settings
 from adapters.wiring import Ports
-from batch.shopper_data import WarehouseData
 from deploy.audited import audited, target_of
-from deploy.exporting import GATHERED_S
 from deploy.options import RetailerName, Where, document, progress, say
+from deploy.past import GATHERED_S, Past, PastReader
 from deploy.shopper_export import Gathered, gather
 from deploy.shopper_export import export as exported
 from deploy.shopper_history import Report
@@ -58,21 +57,21 @@ def export(
             raise typer.BadParameter("name one shopper, or many with --file")
         _to_files(read_ids(None, file), out, retailer, data)
         return
-    warehouse = _warehouse(data)
+    reader = _reader(data)
     (shopper_id,) = read_ids(None if shopper is None else [shopper], None)
 
     async def work(ports: Ports) -> dict[str, Any]:
         one = chosen(ports, retailer)
         key = ShopperKey(one.retailer_id, hash_of(ports, one, shopper_id))
         with _watched("days", None) as report:
-            return await _made(ports, one, key, report, warehouse)
+            return await _made(ports, one, key, report, await reader.of(key))
 
     document(in_stores(data, work))
 
 
 def _to_files(shopper_ids: list[str], out: Path, retailer: str | None, data: Path | None) -> None:
     _prepare(out)
-    warehouse = _warehouse(data)
+    reader = _reader(data)
 
     async def work(ports: Ports) -> int:
         one = chosen(ports, retailer)
@@ -85,7 +84,8 @@ def _to_files(shopper_ids: list[str], out: Path, retailer: str | None, data: Pat
                 if gathered is None or clock.monotonic_s() > gathered_s + GATHERED_S:
                     gathered_s = clock.monotonic_s()
                     gathered = await gather(ports, one.retailer_id, set(digests[number:]))
-                _write(_path(out, key), await _made(ports, one, key, _silent, warehouse, gathered))
+                past = await reader.of(key, missing[number + 1 :])
+                _write(_path(out, key), await _made(ports, one, key, _silent, past, gathered))
                 report(number + 1, len(missing))
         return len(missing)
 
@@ -98,18 +98,18 @@ async def _made(
     retailer: Retailer,
     key: ShopperKey,
     report: Report,
-    warehouse: WarehouseData | None,
+    past: Past,
     gathered: Gathered | None = None,
 ) -> dict[str, Any]:
     """Gives a document, of which the audit trail knows."""
     now_ms = SystemClock().now_ms()
     async with audited(ports, retailer.retailer_id, "privacy.export", target_of(ports, key)):
-        return await exported(ports, retailer, key, load_settings(), now_ms, report, warehouse, gathered)
+        return await exported(ports, retailer, key, load_settings(), now_ms, report, past, gathered)
 
 
-def _warehouse(data: Path | None) -> WarehouseData | None:
+def _reader(data: Path | None) -> PastReader:
     settings = load_settings()
-    return warehouse_data(meant(data, settings), settings)
+    return PastReader(warehouse_data(meant(data, settings), settings), SystemClock())
 
 
 def _prepare(out: Path) -> None:

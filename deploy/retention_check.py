@@ -9,10 +9,10 @@ import structlog
 
 from adapters.settings import Settings
 from adapters.wiring import Ports
+from batch.shopper_data import WarehouseData
 from domain.errors import HotbasketError
 from domain.ports.control_expiry import ControlExpiry
 from domain.ports.retailers import Kind, Retailer
-from domain.ports.shopper_data import ShopperData
 from domain.retention import GRACE_DAYS, TooOld, kept_days, limit_ms, too_old
 
 log = structlog.get_logger("hotbasket.privacy")
@@ -75,10 +75,25 @@ class RequestDates(NamedTuple):
         return await self.expiry.oldest_request_ms(retailer_id, before_ms)
 
 
-def stores_of(ports: Ports, warehouse: ShopperData | None) -> Sequence[Dated]:
+class ModelDates(NamedTuple):
+    """What the nights have learned and grown as a store."""
+
+    warehouse: WarehouseData
+
+    @property
+    def name(self) -> str:
+        """How findings call it."""
+        return "models"
+
+    async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
+        """Gives when the oldest run ended that should be gone."""
+        return await self.warehouse.oldest_run_ms(retailer_id, before_ms)
+
+
+def stores_of(ports: Ports, warehouse: WarehouseData | None) -> Sequence[Dated]:
     """Gives every store that is looked at; None = it is not known where the warehouse is."""
     control = (AuditDates(ports.control_expiry), RequestDates(ports.control_expiry))
-    return (*ports.shopper_data, *(() if warehouse is None else (warehouse,)), *control)
+    return (*ports.shopper_data, *(() if warehouse is None else (warehouse, ModelDates(warehouse))), *control)
 
 
 def contract_days(kind: Kind, retailer: Retailer, settings: Settings) -> int:
@@ -105,6 +120,8 @@ def allowed_days(store: str, retailer: Retailer, settings: Settings) -> int:
             return settings.export_days
         case "warehouse":
             return kept_days(retailer, "history")
+        case "models":
+            return kept_days(retailer, "models")
         case "audit trail":
             return kept_days(retailer, "audit")
         case "privacy requests":

@@ -12,9 +12,8 @@ import msgspec
 from adapters.settings import Settings
 from adapters.wiring import Ports
 from batch.old_runs import BY_RUN
-from batch.shopper_data import WarehouseData
-from batch.shopper_table import LibraryMissing
 from deploy.explain import known_of
+from deploy.past import Past
 from deploy.shopper_history import History, Report, read_history
 from domain import shopper as shoppers
 from domain.errors import PortError, Refused
@@ -27,7 +26,6 @@ from domain.timestamps import rfc3339
 from domain.tree import to_json
 
 Json = dict[str, Any]
-_PAST: Final = "the history that the night learns from, in the warehouse: events, orders and what follows, by this hash"
 ELSEWHERE: Final = (
     "an e-mail address left for a reward, in the vault, under a one-time claim: nothing leads from a shopper to it",
     "copies of these events and decisions in the logs, until their retention is over, and those of the last seconds",
@@ -88,7 +86,7 @@ async def export(
     settings: Settings,
     now_ms: int,
     report: Report,
-    warehouse: WarehouseData | None,
+    past: Past,
     gathered: Gathered | None = None,
 ) -> Json:
     """Reads every store.
@@ -100,14 +98,13 @@ async def export(
         settings: for how long things are kept.
         now_ms: Unix milliseconds.
         report: told of progress.
-        warehouse: None = nothing says where it is, which the export says.
+        past: what the warehouse holds of the shopper.
         gathered: where many documents are made: what was read for all of them, this shopper included.
 
     Raises:
         PortError: a store can't be read now; there is no part of an export.
     """
     digest = shopper_digest(ports.identity.privacy_key(key.retailer_id), key.shopper)
-    elsewhere, past = await _past(warehouse, retailer, key)
     beside = gathered or await gather(ports, retailer.retailer_id, [digest])
     history = await _history(ports, key, now_ms, settings.hot_days, report)
     about = await ports.about.about(key.retailer_id, digest)
@@ -121,11 +118,15 @@ async def export(
         "events": _part(hot_days, [] if history is None else await _plain(history.records)),
         "decisions": _part(hot_days, [] if history is None else await _decisions(history)),
         "failed_events": _part(failed_days, list(beside.failed.get(key.shopper, ()))),
-        **past,
+        **await _past(past, retailer, key),
         "suppressed": _part("until it is taken back", digest in _listed(ports, key)),
         "requests": _part(f"{kept_days(retailer, 'requests'):,} days after it is done", [told(one) for one in about]),
         "looked_at": _part(f"{kept_days(retailer, 'audit'):,} days", list(beside.looked_at.get(digest, ()))),
-        "not_in_here": [*elsewhere, *ELSEWHERE, *(() if beside.is_whole else (TOO_MANY_FAILED,))],
+        "not_in_here": [
+            *((past.absent,) if past.absent else ()),
+            *ELSEWHERE,
+            *(() if beside.is_whole else (TOO_MANY_FAILED,)),
+        ],
     }
 
 
@@ -139,20 +140,14 @@ def _part(kept: str, held: object) -> Json:
     return {"kept": kept, "held": held}
 
 
-async def _past(
-    warehouse: WarehouseData | None, retailer: Retailer, key: ShopperKey
-) -> tuple[Sequence[str], Mapping[str, Json]]:
-    """Gives what the warehouse holds, or the sentence that says why it is not in the export."""
-    if warehouse is None:
-        return [f"{_PAST}: HOTBASKET_WAREHOUSE does not say where it is"], {}
-    try:
-        tables = await warehouse.rows(key)
-    except LibraryMissing as error:
-        return [f"{_PAST}: {error}"], {}
-    told = await asyncio.to_thread(_told_rows, tables, key.shopper)
+async def _past(past: Past, retailer: Retailer, key: ShopperKey) -> Mapping[str, Json]:
+    """Gives the parts that the warehouse holds; none where it could not be read."""
+    if past.absent:
+        return {}
+    told = await asyncio.to_thread(_told_rows, past.tables, key.shopper)
     by_run = {name: rows for name, rows in told.items() if name in BY_RUN}
     by_day = {name: rows for name, rows in told.items() if name not in BY_RUN}
-    return [], {
+    return {
         "history": _part(f"{kept_days(retailer, 'history'):,} days", by_day),
         "models": _part(f"{kept_days(retailer, 'models'):,} days, the newest nights for longer", by_run),
     }

@@ -15,6 +15,7 @@ from adapters.sealed_exports import ExportSealer
 from adapters.sealed_shoppers import Sealer
 from adapters.settings import load_settings
 from adapters.wiring import Ports, embedded
+from batch.shopper_data import WarehouseData
 from deploy.exporting import Exporter
 from domain.errors import PortError
 from domain.ids import Position, ShopperHash, ShopperKey
@@ -24,6 +25,8 @@ from domain.ports.snapshot_store import Snapshot
 from domain.privacy import asked
 from monitoring.metrics import Metrics
 from tests.identity import KEYS, wrapped
+from tests.unit.batch.test_push import tree
+from tests.unit.batch.warehouse_files import AT, ONE, RUN, write
 
 SHOPPERS = [ShopperHash(f"{number:064x}") for number in range(1, 5)]
 SETTINGS = load_settings(export_days=3)
@@ -175,6 +178,49 @@ async def test_a_document_that_is_too_large_is_kept_without_what_is_many(ports: 
     assert [None] * 3 == [kept[name]["held"] for name in ("events", "decisions", "failed_events")]
     assert "too many for a kept document" in kept["not_in_here"][-1]
     assert "done" == await stage(ports, request)
+
+
+async def test_the_past_of_all_is_read_at_once(ports: Ports, tmp_path: Path) -> None:
+    """Each document has its shopper's rows, by table, and trees as trees; the tables are searched once for all."""
+    root = tmp_path / "warehouse"
+    for shopper in SHOPPERS[:2]:
+        day = {"retailer_id": "one", "day": ONE, "event_id": shopper, "shopper_id": shopper}
+        write(root, "searches", [day | {"at": AT, "query": f"tea {shopper[-1]}"}])
+        grown = {"retailer_id": "one", "run_id": RUN, "shopper_id": shopper, "tree": tree(f"p-{shopper[-1]}")}
+        write(root, "grown_trees", [grown | {"nodes": 1, "bytes": 1}])
+    request = await opened(ports, 1, "one", SHOPPERS)
+    warehouse = Searched(str(root), expected=True)
+    exporter = Exporter(ports, SETTINGS, Ticking(), warehouse)
+    for _ in range(10):
+        if "done" != await stage(ports, request):
+            await exporter.work([request])
+    assert ("done", 1) == (await stage(ports, request), warehouse.searches)
+    for shopper in SHOPPERS[:2]:
+        kept = await document(ports, request, shopper)
+        (search,), (own,) = kept["history"]["held"]["searches"], kept["models"]["held"]["grown_trees"]
+        assert (f"tea {shopper[-1]}", "2024-01-01T12:00:00Z", "2024-01-01") == (
+            *(search[name] for name in ("query", "at")),
+            search["day"],
+        )
+        shown = own["tree"]["nodes"]["r"]["experiences"][0]["content"]
+        assert [{"product_id": f"p-{shopper[-1]}"}] == shown["products"]
+        assert ("1,095 days", "90 days, the newest nights for longer") == (
+            kept["history"]["kept"],
+            kept["models"]["kept"],
+        )
+    kept = await document(ports, request, SHOPPERS[2])
+    assert ({}, {}) == (kept["history"]["held"], kept["models"]["held"])
+
+
+class Searched(WarehouseData):
+    """A warehouse that counts how often its rows are read."""
+
+    searches = 0
+
+    async def rows(self, retailer_id: str, shoppers: Sequence[str]) -> Any:
+        """Reads and counts."""
+        self.searches += 1
+        return await super().rows(retailer_id, shoppers)
 
 
 async def test_a_shopper_who_can_not_be_opened_is_nobody_else(ports: Ports) -> None:

@@ -8,7 +8,6 @@ import os
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 import pytest
@@ -92,7 +91,7 @@ async def test_a_shopper_is_gone_from_every_file(root: Path) -> None:
     assert [] == [place for place in places_of(root, GONE) if "r-2" not in place]
     assert before == places_of(root, f"{WORD} r-2")
     assert ["r-2"] == retailers(root, "models")
-    kept = await data(root).rows(ShopperKey("r-1", ShopperHash(STAYS)))
+    kept = (await data(root).rows("r-1", [STAYS]))[STAYS]
     assert [2, 2, 1, 1] == [len(kept[name]) for name in ("searches", "events", "predictions", "grown_trees")]
 
 
@@ -157,7 +156,7 @@ async def test_a_warehouse_that_no_night_has_filled(tmp_path: Path) -> None:
     """Holds nothing, and is not made; one that the settings name has to be there."""
     absent = tmp_path / "absent"
     assert Visit(0, 0, 0) == await data(absent).erase([erased()])
-    assert ({}, None) == (await data(absent).rows(erased().key), await data(absent).oldest_ms("r-1", 10**13))
+    assert ({}, None) == (await data(absent).rows("r-1", [GONE]), await data(absent).oldest_ms("r-1", 10**13))
     assert not absent.exists()
     with pytest.raises(PortError, match="is not there: mount it"):
         await data(absent, expected=True).erase([erased()])
@@ -209,7 +208,7 @@ def leave_lease(address: str, lease_s: float) -> None:
 async def test_without_its_library_it_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can promise that nothing is there."""
     monkeypatch.setitem(sys.modules, "deltalake", None)
-    for call in (data(root).erase([erased()]), data(root).rows(erased().key)):
+    for call in (data(root).erase([erased()]), data(root).rows("r-1", [GONE])):
         with pytest.raises(shopper_table.LibraryMissing, match=r"pip install 'hotbasket\[warehouse\]'"):
             await call
 
@@ -233,8 +232,10 @@ async def test_the_oldest_day_is_told_from_partitions(root: Path) -> None:
 
 
 async def test_rows_are_told_as_they_are(root: Path) -> None:
-    """Of one shopper of one retailer, by table, with everything that is in them."""
-    rows: dict[str, list[dict[str, Any]]] = await data(root).rows(erased().key)
+    """Of one retailer's shoppers, by table, with everything that is in them."""
+    told = await data(root).rows("r-1", [GONE, "0" * 64])
+    assert ({GONE}, {GONE: ROWS, STAYS: ROWS}) == (set(told), await data(root).count("r-1", [GONE, STAYS, "0" * 64]))
+    rows = told[GONE]
     assert {"searches", "events", "predictions", "grown_trees"} == set(rows)
     assert [(ONE, f"{WORD} r-1"), (TWO, f"{WORD} r-1")] == [(row["day"], row["query"]) for row in rows["searches"]]
     assert f"{WORD} r-1" == rows["events"][0]["lines"][0]["product_id"]
@@ -275,6 +276,7 @@ async def test_no_day_goes_while_a_night_works(root: Path) -> None:
 async def test_without_a_warehouse_nothing_is_over(tmp_path: Path) -> None:
     """To which no night has come yet."""
     assert 0 == await data(tmp_path / "nothing").expire("r-1", day_ms(TWO))
+    assert await data(tmp_path / "nothing").oldest_run_ms("r-1", day_ms(TWO)) is None
 
 
 async def test_runs_that_are_over_go_from_every_table(root: Path) -> None:
@@ -290,6 +292,8 @@ async def test_runs_that_are_over_go_from_every_table(root: Path) -> None:
     one = data(root)
     # The third newest is younger than the moment.
     moment_ms = day_ms(date(2024, 2, 2))
+    assert day_ms(date(2024, 2, 1)) == await one.oldest_run_ms("r-1", moment_ms)
+    assert await one.oldest_run_ms("r-1", moment_ms - 86_400_000) is None
     assert 1 == await one.expire_runs("r-1", moment_ms)
     trees = {(part["retailer_id"], part["run_id"]) for part in DeltaTable(root / "grown_trees").partitions()}
     assert {("r-1", run_id) for run_id in later} == {part for part in trees if part[0] == "r-1"}
@@ -299,5 +303,7 @@ async def test_runs_that_are_over_go_from_every_table(root: Path) -> None:
     assert 0 == await one.expire_runs("r-1", moment_ms)
     assert before == versions(root)
     # However old, two stay.
+    assert await one.oldest_run_ms("r-1", moment_ms) is None
+    assert day_ms(date(2024, 2, 2)) == await one.oldest_run_ms("r-1", day_ms(date(2030, 1, 1)))
     assert 1 == await one.expire_runs("r-1", day_ms(date(2030, 1, 1)))
     assert 8 == DeltaTable(root / "runs").to_pyarrow_table().filter(pc.field("retailer_id") == "r-1").num_rows
