@@ -24,11 +24,6 @@ VERSION_PROPERTY: Final = "hotbasket.schema_version"
 Days = Mapping[str, Collection[date]]
 """Days by retailer id."""
 
-_VACUUMING: Final = {
-    "spark.databricks.delta.retentionDurationCheck.enabled": "false",
-    # Else files are listed by 10,000 tasks, which takes minutes where there are few.
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "32",
-}
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 _NO_ACCESS = re.compile(r"Permission denied|AccessDenied|AccessControlException|Read-only file system")
 _CONFLICT = re.compile(r"Concurrent\w*Exception|DELTA_CONCURRENT")
@@ -194,25 +189,6 @@ class Warehouse:
         if self.exists(name):
             with self._writing(name):
                 DeltaTable.forPath(self.spark, self.path(name)).delete(where)
-
-    def vacuum(self, name: str) -> None:
-        """Removes the files that only older versions of a table need; whoever reads it beside us begins again.
-
-        Raises:
-            PortError: some may be left; the call may be repeated.
-        """
-        with self._writing(name):
-            before = {setting: self.spark.conf.get(setting, None) for setting in _VACUUMING}
-            try:
-                for setting, value in _VACUUMING.items():
-                    self.spark.conf.set(setting, value)
-                DeltaTable.forPath(self.spark, self.path(name)).vacuum(0)
-            finally:
-                for setting, was in before.items():
-                    if was is None:
-                        self.spark.conf.unset(setting)
-                    else:
-                        self.spark.conf.set(setting, was)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,7 +19,6 @@ from deploy.evaluate_baskets import evaluate_baskets
 from deploy.options import Json, RetailerName, Where, document, say
 from deploy.stores import chosen, in_stores
 from deploy.uplift import uplift
-from domain.retention import kept_days
 
 commands = typer.Typer(no_args_is_help=True)
 Day = Annotated[
@@ -132,23 +131,6 @@ def push(
         _roll_back(data, retailer, as_json)
     else:
         _do("push", _wanted(data, retailer, run=run, after="grow"), as_json, canary=canary)
-
-
-@commands.command()
-def expire(data: Where = None, retailer: RetailerName = None, as_json: Json = False) -> None:
-    """Remove from the warehouse the days that are older than the retailer's (retailer set --keep history=DAYS).
-
-    Their files go too. Days that were cooled are those on which events happened.
-
-    Example: hotbasket batch expire --data ./data
-    """
-    with opened(_wanted(data, retailer)) as job:
-        from batch.forget import forget_days  # noqa: PLC0415 - after the libraries are known to be there
-        from batch.jobs import run  # noqa: PLC0415
-
-        before = job.as_of - timedelta(days=kept_days(job.retailer, "history"))
-        done = run("expire", job, lambda one: forget_days(one.warehouse, one.retailer_id, before, one.report))
-    _tell({"before": before.isoformat(), **msgspec.to_builtins(done)}, as_json)
 
 
 commands.command("uplift")(uplift)

@@ -107,7 +107,6 @@ ELSEWHERE: dict[str, str] = {
         "files of the whole installation, the trail among them, by whoever can read and write them anyway",
     ),
     "batch push": "a release, whose table says when it was shown and taken back",
-    "batch expire": "removes what the contract with the retailer says is over",
 }
 """Commands that open no retailer's data for a person to see or to change, with the reason."""
 

@@ -60,7 +60,6 @@ COMMANDS = {
     "batch nightly",
     "batch uplift",
     "batch dry-run",
-    "batch expire",
     "batch evaluate-baskets",
     "backup create",
     "backup list",

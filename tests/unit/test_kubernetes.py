@@ -180,9 +180,9 @@ def test_a_worker_is_named_by_its_pod_and_leaves_slowly() -> None:
 
 
 def test_erasures_visit_the_warehouse_that_the_night_fills() -> None:
-    """Night, expiry and privacy worker name one folder of one volume, which each can have wherever it runs."""
+    """Night and privacy worker name one folder of one volume, which each can have wherever it runs."""
     visitors = [pod for pod in pods() if pod.component in {"batch", "privacy"}]
-    assert {"nightly", "expire", "privacy"} == {str(pod) for pod in visitors}
+    assert {"nightly", "privacy"} == {str(pod) for pod in visitors}
     (folder,) = {pod.variables["HOTBASKET_WAREHOUSE"]["value"] for pod in visitors}
     for pod in visitors:
         (claimed,) = [one["name"] for one in pod.spec["volumes"] if one.get("persistentVolumeClaim") == CLAIM]
@@ -199,9 +199,7 @@ def test_a_night_is_told_to_who_can_be_reached() -> None:
     """Each job of the night is given a Pushgateway's address, and the way there is open, for the night alone."""
     told = {str(pod): pod.variables.get(PUSH) for pod in pods() if pod.component == "batch"}
     reference = {"name": "hotbasket-batch", "key": "push_gateway"}
-    assert dict.fromkeys(("nightly", "expire"), reference) == {
-        name: one and one["valueFrom"]["configMapKeyRef"] for name, one in told.items()
-    }
+    assert {"nightly": reference} == {name: one and one["valueFrom"]["configMapKeyRef"] for name, one in told.items()}
     address = of("ConfigMap")["hotbasket-batch"]["data"]["push_gateway"]
     assert address == load_settings(batch_push_gateway=address).batch_push_gateway
     host, _, port = address.partition(":")

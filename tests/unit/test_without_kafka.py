@@ -22,13 +22,13 @@ SCRIPT = """
 import sys
 sys.modules["aiokafka"] = None
 sys.argv = {arguments!r}
-import batch.forget, batch.nightly, batch.push_step, batch.store_source
+import batch.nightly, batch.push_step, batch.store_source
 from deploy.cli import main
 main()
 """
 
 
-@pytest.mark.parametrize("command", ["nightly", "expire", "push --rollback"])
+@pytest.mark.parametrize("command", ["nightly", "push --rollback"])
 def test_the_night_needs_no_library_of_kafka(command: str, tmp_path: Path) -> None:
     """Each command of the night's image gets as far as asking Postgres, with what requirements-batch.lock installs."""
     arguments = ["hotbasket", "batch", *command.split()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from batch.forget import Forgotten, forget_days
 from batch.shopper_data import WarehouseData
 from batch.warehouse import Warehouse
 from domain.ids import Position, ShopperHash, ShopperKey
@@ -62,10 +61,6 @@ def in_files(warehouse: Warehouse, retailer_id: str) -> str:
     return "\n".join((*tables, *logs))
 
 
-def nothing(_step: str, _done: int, _of: int) -> None:
-    """Hears of progress."""
-
-
 async def test_shoppers_are_forgotten(warehouse: Warehouse) -> None:
     """Without Spark, from what Spark wrote, which it reads and goes on writing; others keep theirs."""
     root = Path(warehouse.root)
@@ -81,19 +76,22 @@ async def test_shoppers_are_forgotten(warehouse: Warehouse) -> None:
     assert 2 == again.table("predictions").where(f"shopper_id = '{STAYS}'").count()
     assert ["r-2"] == [row["retailer_id"] for row in again.table("models").select("retailer_id").collect()]
     again.append("searches", [search(ONE, "later", STAYS, "salt")])
-    assert ({"searches": 2}, 0) == _told(forget_days(again, "r-1", TWO, nothing))
+    assert (
+        2
+        == Warehouse(warehouse.root, warehouse.spark)
+        .table("searches")
+        .where(f"day = DATE'{ONE}' AND retailer_id = 'r-1'")
+        .count()
+    )
     assert Visit(0, 0, 0) == await part.erase([erased])
 
 
-def _told(forgotten: Forgotten) -> tuple[dict[str, int], int]:
-    return forgotten.rows, forgotten.left
-
-
-def test_days_are_forgotten(warehouse: Warehouse) -> None:
-    """Those before the first that stays, of one retailer; what is no day's stays."""
-    forgotten = forget_days(warehouse, "r-1", TWO, nothing)
-    assert ({"searches": 2}, 0) == (forgotten.rows, forgotten.left)
-    rows = warehouse.table("searches").select("retailer_id", "day").collect()
+async def test_days_are_forgotten(warehouse: Warehouse) -> None:
+    """Those before the first that stays, of one retailer, and their files; what is no day's stays."""
+    part = WarehouseData(warehouse.root, expected=True)
+    assert 1 == await part.expire("r-1", int(datetime.combine(TWO, time(), UTC).timestamp() * 1_000))
+    again = Warehouse(warehouse.root, warehouse.spark)
+    rows = again.table("searches").select("retailer_id", "day").collect()
     assert [("r-1", TWO)] * 2 + [("r-2", ONE)] * 2 + [("r-2", TWO)] * 2 == sorted((row[0], row[1]) for row in rows)
     assert f"{ONE}-9a" not in in_files(warehouse, "r-1")
-    assert 4 == warehouse.table("predictions").count()
+    assert 4 == again.table("predictions").count()
