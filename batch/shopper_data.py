@@ -72,6 +72,14 @@ class WarehouseData:
         """
         return await asyncio.to_thread(self._erase, shoppers)
 
+    def is_filled(self) -> bool:
+        """Tells whether a night has come to it.
+
+        Raises:
+            PortError: it is not there, or can't be opened.
+        """
+        return self._is_there() and any(opened(self._root, name) is not None for name in BY_SHOPPER)
+
     async def oldest_ms(self, retailer_id: str, before_ms: int) -> int | None:
         """Gives the start of the retailer's oldest day that lies wholly before a moment, from the tables' logs alone.
 

@@ -28,6 +28,7 @@ from adapters.wiring import Ports, has_servers
 from deploy.listeners import listen
 from deploy.options import DATA, Json, Where, document, progress, say
 from deploy.stores import in_stores
+from deploy.warehouse_place import UNVISITED, warehouse_data
 from domain.errors import HotbasketError, PortError, Refused
 
 LIBRARIES = ("httptools", "msgspec", "prometheus-client", "starlette", "thespian", "typer", "uvicorn", "uvloop")
@@ -79,6 +80,7 @@ def _checks(data: Path, host: str, port: int) -> list[Callable[[], list[Finding]
         lambda: list(files(data)),
         lambda: [snapshots(data)],
         lambda: list(identity_keys(data)),
+        lambda: [warehouse(data)],
         lambda: [disk(data)],
         lambda: [fsync(data)],
         lambda: [public_port(host, port)],
@@ -93,6 +95,7 @@ def server_checks() -> list[Callable[[], list[Finding]]]:
         lambda: list(libraries((*LIBRARIES, *SERVER_LIBRARIES))),
         lambda: list(settings()),
         servers,
+        lambda: [warehouse(None)],
         lambda: [metrics_port()],
     ]
 
@@ -226,6 +229,22 @@ def identity_keys(data: Path | None) -> Iterator[Finding]:
     if not faults:
         hint = f"; {derived} derived, which hotbasket retailer rewrap-keys stores" if derived else ""
         yield Finding("identity keys", True, f"every retailer's can be opened{hint}")
+
+
+def warehouse(data: Path | None) -> Finding:
+    """Looks whether erasures and exports can get at what the night learns from.
+
+    Args:
+        data: the directory; None = only the settings may name it.
+    """
+    place = warehouse_data(data, _settings())
+    if place is None:
+        return Finding("warehouse", True, UNVISITED)
+    try:
+        return Finding("warehouse", True, "can be opened" if place.is_filled() else "no night has come to it yet")
+    except PortError as error:
+        detail, _, cure = str(error).rpartition(": ")
+        return Finding("warehouse", False, detail, cure)
 
 
 def disk(data: Path) -> Finding:

@@ -353,6 +353,18 @@ def test_the_doctor_finds_a_healthy_system_healthy(running: Running, data: Path)
     assert "taken by a hotbasket that is ready" in details["port"]
     assert "taken by a running hotbasket" in details["metrics port"]
     assert {"log.db", "state.db", "control.db", "secrets", "snapshots", "identity keys"} <= set(details)
+    assert "no night has come to it yet" == details["warehouse"]
+
+
+def test_the_doctor_looks_for_the_warehouse(data: Path) -> None:
+    """A disk that is not mounted would stop every erasure."""
+    ran = hotbasket("doctor", "--data", data, HOTBASKET_WAREHOUSE=str(data / "not-mounted"))
+    (line,) = [one for one in (ran.stdout + ran.stderr).splitlines() if one.startswith("BAD")]
+    assert (1, f"BAD   warehouse: the warehouse {data / 'not-mounted'} is not there") == (
+        ran.returncode,
+        line.partition(";")[0],
+    )
+    assert "mount it" in line
 
 
 def test_the_doctor_finds_what_is_wrong(data: Path, keys: dict[str, str]) -> None:

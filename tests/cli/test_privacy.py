@@ -42,9 +42,9 @@ def shown(running: Running, secret: str, shopper_id: str) -> tuple[str, int]:
     return result["status"], len(answer["experiences"])
 
 
-def wait_until_done(running: Running, request_id: str) -> dict[str, Any]:
+def wait_until_done(running: Running, request_id: str, within_s: float = DONE_WITHIN_S) -> dict[str, Any]:
     """Asks for a request until it is done."""
-    deadline_s = time.monotonic() + DONE_WITHIN_S
+    deadline_s = time.monotonic() + within_s
     while True:
         told: dict[str, Any] = hotbasket_json("privacy", "status", request_id, "--data", running.data)
         if told["state"] == "done":

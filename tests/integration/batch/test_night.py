@@ -8,17 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
 from batch.spark import CACHE
 from deploy.demo.habits import taste_of
 from deploy.demo.past import SHOPPERS
 from tests.cli.running import CHECKOUT, Running, environment, hotbasket, hotbasket_json
+from tests.cli.test_privacy import wait_until_done
+from tests.unit.batch.warehouse_files import places_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -48,11 +53,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def submitted(job: str, data: Path) -> dict[str, Any]:
+def submitted(job: str, data: Path, *more: str) -> dict[str, Any]:
     """Runs a job by spark-submit, as a scheduler does, and gives what it says it did."""
     scripts = Path(sys.executable).parent
     ran = subprocess.run(
-        [CHECKOUT / "deploy" / "spark" / "submit.sh", job, "--data", data, "--json"],
+        [CHECKOUT / "deploy" / "spark" / "submit.sh", job, "--data", data, "--json", *more],
         env=environment(
             PATH=f"{scripts}{os.pathsep}{os.environ['PATH']}",
             PYSPARK_PYTHON=sys.executable,
@@ -128,6 +133,47 @@ def test_next_day_the_right_sauce_is_shown(shop: Running) -> None:
     assert rolled["generation"] == hotbasket_json("tree", "show", ASKED[0], "--data", shop.data)["generation"]
     again = hotbasket("batch", "push", "--rollback", "--data", shop.data)
     assert 1 == again.returncode, again.stdout
+
+
+@pytest.mark.extended
+def test_who_is_erased_beside_a_night_stays_gone(shop: Running) -> None:
+    """Asked for while the night trains, of one whom it has read already: no table, file or tree has them after."""
+    key = json.loads((shop.data / "demo.json").read_text())["secret_key"]
+    gone, stays = SHOPPERS[0], SHOPPERS[1]
+    hashes = {one: shop.post("/v1/shoppers/lookup", key, {"shopper_id": one})[1]["shopper"] for one in (gone, stays)}
+    warehouse = shop.data / "warehouse"
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    with ThreadPoolExecutor(1) as beside:
+        night = beside.submit(submitted, "nightly", shop.data, "--day", yesterday.isoformat())
+        deadline_s = time.monotonic() + JOB_WITHIN_S
+        while yesterday.isoformat() not in runs(warehouse):
+            assert not night.done(), night.result()
+            assert time.monotonic() < deadline_s
+            time.sleep(0.2)
+        request = hotbasket_json("privacy", "erase", gone, "--data", shop.data)
+        done = night.result()
+    assert ("partial", "stores") == tuple(
+        hotbasket_json("privacy", "status", request["request_id"], "--data", shop.data)[name]
+        for name in ("state", "waits_for")
+    ), "the night was over before the erasure came to it"
+    told = wait_until_done(shop, request["request_id"], JOB_WITHIN_S)
+    removed = {one["store"]: one["removed"] for one in told["receipts"]}
+    assert removed["warehouse"] > 0, removed
+    assert (set(), True) == (places_of(warehouse, hashes[gone]), bool(places_of(warehouse, hashes[stays])))
+    assert done["steps"]["grow"]["trees"] >= done["steps"]["push"]["trees"]
+    nodes = {
+        one: hotbasket_json("tree", "show", one, "--retailer", "demo", "--data", shop.data)["nodes"]
+        for one in (gone, stays, "default")
+    }
+    assert nodes["default"] == nodes[gone] != nodes[stays]
+
+
+def runs(warehouse: Path) -> set[str]:
+    """The runs of which a step has ended: the first cools."""
+    try:
+        return set(DeltaTable(warehouse / "runs").to_pyarrow_table()["run_id"].to_pylist())
+    except TableNotFoundError:
+        return set()
 
 
 def test_without_java_a_sentence_says_so(shop: Running) -> None:
