@@ -336,7 +336,7 @@ def waited_for(shop: Shop, request_id: str, state: str) -> dict[str, dict[str, A
     """Waits until a request is in a state with a receipt of every store, and gives the receipts by store."""
     deadline_s = time.monotonic() + WITHIN_S
     while True:
-        seen = shop.ask(0, f"/v1/privacy/requests/{request_id}")[1]
+        seen = shop.request(request_id)
         receipts = {one["store"]: one for one in seen["receipts"]}
         if seen["state"] == state and receipts.keys() == LOGS | STORES:
             return receipts

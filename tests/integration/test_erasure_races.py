@@ -20,7 +20,7 @@ from adapters.settings import Settings
 from tests.cli.test_commands import SAUCE
 from tests.gateway.standing import added
 from tests.integration.shopping import GATEWAYS, Shopping, shopping
-from tests.integration.test_erasure import LOGS, hash_of, told, waited_for
+from tests.integration.test_erasure import LOGS, hash_of, waited_for
 from tests.integration.test_privacy import Shop, started, until
 from tests.services.given import Servers
 from tests.services.system import Process, System
@@ -135,12 +135,12 @@ def kill_worker(worker: Process) -> None:
 
 def waits_for(shop: Shop, request_id: str, stage: str) -> None:
     """Waits until a request is at a stage."""
-    until(lambda: told(shop, request_id)["waits_for"] == stage, f"the request waits for {stage}", STEP_S, LOOK_S)
+    until(lambda: shop.request(request_id)["waits_for"] == stage, f"the request waits for {stage}", STEP_S, LOOK_S)
 
 
 def not_gone_from(shop: Shop, request_id: str) -> set[str]:
     """Gives the stores that said last that something is left, as a request tells it."""
-    return {one["store"] for one in told(shop, request_id)["receipts"] if one["left"]}
+    return {one["store"] for one in shop.request(request_id)["receipts"] if one["left"]}
 
 
 def counted(shop: Shop, shopper_id: str) -> int:
