@@ -9,6 +9,7 @@ BIN := .venv/bin
 STAMP := .venv/.built
 WORKERS ?= 2
 CHAOS_RUNS ?= 5
+SOAK_S ?= 1800
 
 # The first of these that is new enough; `make PYTHON=/path/to/python3 setup` decides otherwise.
 ifndef PYTHON
@@ -16,7 +17,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 endif
 
-.PHONY: help setup run test services servicesdown integration chaos check fmt simulate bench evaluation lock images clean
+.PHONY: help setup run test services servicesdown integration chaos soak check fmt simulate bench evaluation lock images clean
 
 help: ## List every command with one sentence
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -78,6 +79,9 @@ integration: setup ## Hold the production adapters to their contracts on real se
 chaos: setup ## Kill, pause, cut, slow and fill real servers under load; CHAOS_RUNS=1 once, 5 times by default
 	@CHAOS_RUNS=$(CHAOS_RUNS) CHAOS_REPORT=$(if $(CI),,docs/reliability.md) \
 		$(BIN)/python -m pytest -s tests/chaos/servers
+
+soak: setup ## Half an hour of load and faults on real servers: nothing lost, memory flat, no log flood; SOAK_S=600 for less
+	@SOAK_S=$(SOAK_S) CHAOS_RUNS=1 CHAOS_EVENTS_PER_S=50 $(BIN)/python -m pytest -s tests/chaos/servers/test_soak.py
 
 check: setup ## Hold the code to its rules: ruff, mypy, import-linter
 	@$(BIN)/ruff check .

@@ -10,10 +10,14 @@ import pytest
 
 from tests.chaos.servers import report
 from tests.chaos.servers.experiment import Outcome
+from tests.chaos.servers.load import EVENTS_PER_S
 from tests.chaos.servers.place import Place
 
 SEED = int(os.environ.get("CHAOS_SEED", "3"))
 RUNS = int(os.environ.get("CHAOS_RUNS", "5"))
+SOAK_S = float(os.environ.get("SOAK_S", "120"))
+_SOAKED_BYTES_PER_EVENT = 4_096
+"""Room under Kafka for what a long soak brings: the event, its decisions, indexes, all doubled."""
 Outcomes = dict[str, list[Outcome]]
 TAKERS = int(os.environ.get("CHAOS_TAKERS", "50000" if RUNS > 1 else "4000"))
 """Shoppers who take a reward each, fifty times as many as there are; all of them need their minutes."""
@@ -22,7 +26,8 @@ TAKERS = int(os.environ.get("CHAOS_TAKERS", "50000" if RUNS > 1 else "4000"))
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Servers, proxies and a system that runs."""
-    with Place(tmp_path_factory.mktemp("chaos")) as made:
+    soaked = int(SOAK_S * EVENTS_PER_S * _SOAKED_BYTES_PER_EVENT)
+    with Place(tmp_path_factory.mktemp("chaos"), soaked) as made:
         yield made
 
 

@@ -67,9 +67,9 @@ def _cases(is_long: bool) -> Iterator[Case]:
         said, of_log = _SAID[name], name == "kafka"
         down_s = LONG_OUTAGE_S if is_long and name == "scylla" else OUTAGE_S
         cut, slow, hole = (
-            partial(_misbehave, name, "cut", down_s),
-            partial(_misbehave, name, "slow", OUTAGE_S),
-            partial(_misbehave, name, "black hole", OUTAGE_S),
+            partial(misbehave, name, "cut", down_s),
+            partial(misbehave, name, "slow", OUTAGE_S),
+            partial(misbehave, name, "black hole", OUTAGE_S),
         )
         yield Case(f"{said} cut off for {down_s:.0f} s", cut, stops_log=of_log, spares_log=not of_log)
         yield Case(f"{said} answers {2 * HALF_SLOW_MS} ms later", slow, spares_log=not of_log)
@@ -80,7 +80,7 @@ def _cases(is_long: bool) -> Iterator[Case]:
 
 async def kill_worker(place: Place, draw: random.Random) -> None:
     """Its supervisor starts it again under the same name."""
-    await _kill_child(draw.choice(place.system.of("worker")))
+    await kill_child(draw.choice(place.system.of("worker")))
 
 
 async def kill_worker_without_scylla(place: Place, draw: random.Random) -> None:
@@ -99,26 +99,17 @@ async def kill_worker_without_scylla(place: Place, draw: random.Random) -> None:
 
 async def kill_archiver(place: Place, _: random.Random) -> None:
     """Its supervisor starts it again."""
-    await _kill_child(place.system.of("archiver")[0])
+    await kill_child(place.system.of("archiver")[0])
 
 
 async def kill_gateway(place: Place, draw: random.Random) -> None:
     """Another takes its place a moment later, at another address."""
-    gateway = draw.choice(place.system.of("gateway"))
-    ready = len(gateway.readiness())
-    gateway.kill()
-    gateway.start()
-    await asyncio.to_thread(gateway.wait_ready, ready + 1)
+    await start_again(draw.choice(place.system.of("gateway")))
 
 
 async def pause_worker(place: Place, draw: random.Random) -> None:
     """It stands still until others have its partitions, and then goes on as if nothing had happened."""
-    worker = draw.choice(place.system.of("worker"))
-    os.kill(worker.pid, signal.SIGSTOP)
-    try:
-        await asyncio.sleep(SESSION_S * 2)
-    finally:
-        os.kill(worker.pid, signal.SIGCONT)
+    await pause(draw.choice(place.system.of("worker")))
 
 
 async def add_and_remove_worker(place: Place, _: random.Random) -> None:
@@ -168,7 +159,8 @@ async def _kill_server(name: Name, place: Place, _: random.Random) -> None:
     await asyncio.to_thread(server.start)
 
 
-async def _misbehave(name: Name, way: Way, for_s: float, place: Place, _: random.Random) -> None:
+async def misbehave(name: Name, way: Way, for_s: float, place: Place, _: random.Random) -> None:
+    """What passes between the processes and a server is cut, delayed or swallowed for a while."""
     proxy = place.proxies[name]
     match way:
         case "cut":
@@ -183,7 +175,25 @@ async def _misbehave(name: Name, way: Way, for_s: float, place: Place, _: random
         await asyncio.to_thread(proxy.forward)
 
 
-async def _kill_child(process: Process) -> None:
+async def pause(process: Process) -> None:
+    """Lets it stand still for longer than its session."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(SESSION_S * 2)
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+async def start_again(process: Process) -> None:
+    """Kills it and starts another under its name."""
+    ready = len(process.readiness())
+    process.kill()
+    process.start()
+    await asyncio.to_thread(process.wait_ready, ready + 1)
+
+
+async def kill_child(process: Process) -> None:
+    """Kills who does the work; its supervisor starts another."""
     ready = len(process.readiness())
     os.kill(process.pid, signal.SIGKILL)
     await asyncio.to_thread(process.wait_ready, ready + 1)

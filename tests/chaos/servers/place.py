@@ -34,11 +34,11 @@ class Disk:
     grow any more: the process meets the same refused writes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more_bytes: int) -> None:
         folder.mkdir()
         self.folder = folder
         self._filler = folder / "filler"
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", str(folder)]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES + more_bytes}", "tmpfs", str(folder)]
         self._is_own = subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
     def fill(self, pid: int) -> None:
@@ -70,15 +70,16 @@ class Place:
 
     Args:
         folder: of everything.
+        more_bytes: of room under Kafka than short experiments need.
 
     Attributes:
         moved: called by a fault after which gateways have other addresses, as a load balancer would notice.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more_bytes: int = 0) -> None:
         self.moved: Callable[[], None] = lambda: None
         self._stack = ExitStack()
-        self.disk = Disk(folder / "disk")
+        self.disk = Disk(folder / "disk", more_bytes)
         self._stack.callback(self.disk.close)
         kafka_port = free_port()
         self.kafka = Kafka(folder / "kafka", log_folder=self.disk.folder / "data", proxy_port=kafka_port)
