@@ -18,6 +18,7 @@ from tests.bench.checkpoints import checkpoints
 from tests.bench.erasure import SHOPPERS, erasure
 from tests.bench.gateway_on_kafka import gateway_on_kafka
 from tests.bench.live_on_kafka import live_on_kafka, matrix
+from tests.bench.metrics_cost import metrics_cost
 from tests.bench.night import night
 from tests.bench.production import Place, servers
 from tests.bench.servers import load
@@ -40,6 +41,7 @@ EMBEDDED: Mapping[str, tuple[str, Embedded]] = {
     "starting": ("Start to ready", lambda asked: embedded.starting(asked.rounds)),
     "actors": ("Fold and decide in actors", lambda _: embedded.actors()),
     "campaigns": ("What campaigns cost", lambda asked: campaigns(asked.rounds)),
+    "metrics": ("What metrics cost", lambda _: metrics_cost()),
     "residents": ("Residents", lambda asked: embedded.residents(asked.residents)),
     "profile": ("Where the embedded gateway's time goes", lambda _: embedded.profile()),
     "night": ("The night", lambda _: night()),

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, MutableMapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,25 @@ async def on_servers(write_key: str) -> pstats.Stats:
 
 
 async def _profiled(ports: Ports, write_key: str, settings: Settings, metrics: Metrics) -> pstats.Stats:
-    """Gives the profile of many single-event requests, 64 at a time, each durable before its answer."""
+    """Gives the profile of `driven`."""
+    profiler = cProfile.Profile()
+    await driven(ports, write_key, settings, metrics, profiler)
+    await ports.close()
+    return pstats.Stats(profiler)
+
+
+async def driven(
+    ports: Ports, write_key: str, settings: Settings, metrics: Metrics, profiler: cProfile.Profile | None = None
+) -> None:
+    """Sends a gateway many single-event requests, 64 at a time, each durable before its answer.
+
+    Args:
+        ports: of its stores.
+        write_key: of the retailer.
+        settings: its own.
+        metrics: that it feeds.
+        profiler: watches the requests.
+    """
     clock = SystemClock()
     stores = Stores(ports.events, ports.experiences, ports.snapshots, ports.trees, ports.retailers, clock, metrics)
     gateway = Gateway(stores, Keys(ports.secrets.subscription, ports.identity.shopper_key), settings)
@@ -77,15 +96,11 @@ async def _profiled(ports: Ports, write_key: str, settings: Settings, metrics: M
 
     gc.collect()
     gc.freeze()
-    profiler = cProfile.Profile()
-    profiler.enable()
-    await asyncio.gather(*(connection(bodies) for _ in range(CONNECTIONS)))
-    profiler.disable()
+    with profiler or nullcontext():
+        await asyncio.gather(*(connection(bodies) for _ in range(CONNECTIONS)))
     await gateway.stop()
-    await ports.close()
     if refused:
         raise SystemExit(f"{len(refused)} requests were refused, the first with {refused[0]}")
-    return pstats.Stats(profiler)
 
 
 def shares(stats: pstats.Stats) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.bench import page_campaigns, page_erasure, page_night, page_servers
+from tests.bench import page_campaigns, page_erasure, page_metrics, page_night, page_servers
 from tests.bench.results import Sections
 from tests.bench.tables import table
 
@@ -25,6 +25,7 @@ def render(sections: Sections) -> str:
     parts += [page_campaigns.render(figures["campaigns"])] if "campaigns" in figures else []
     parts += [page_night.render(figures["night"])] if "night" in figures else []
     parts += [page_erasure.render(figures["erasure"])] if "erasure" in figures else []
+    parts += [page_metrics.render(figures["metrics"])] if "metrics" in figures else []
     parts += page_servers.render(figures)
     return "\n".join(parts)
 
@@ -124,6 +125,7 @@ _TARGETS: Mapping[str, Callable[[Any], list[Target]]] = {
     "live_path": _of_live_path,
     "residents": _of_residents,
     "starting": _of_starting,
+    "metrics": page_metrics.targets,
 }
 
 
