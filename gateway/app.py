@@ -105,8 +105,8 @@ class Gateway:
         requests = self._privacy_desk(stores, auditor, keys, settings)
         self._words = _words(stores)
         self._desks: list[Desk] = [one for one in (desk, requests) if one is not None]
-        health = Health(stores.events, self._why_not_ready)
-        stores.metrics.gateway_ready.set_function(lambda: float(self._why_not_ready() is None))
+        self._health = health = Health(stores.events, self._why_not_ready, stores.clock)
+        stores.metrics.gateway_ready.set_function(lambda: float(health.is_ready()))
         self._collect: Handler = collect.post
         self._routes: dict[str, Mapping[str, Handler]] = {
             _EVENTS: {"POST": collect.post},
@@ -187,6 +187,7 @@ class Gateway:
         if not self._is_started:
             self._is_started = True
             self._follower.start()
+            self._health.start()
             if self._words is not None:
                 self._words.start()
 
@@ -206,6 +207,7 @@ class Gateway:
         if self._words is not None:
             await self._words.stop()
         await self._withdrawals.stop()
+        await self._health.stop()
         await self._follower.stop()
         self._deadlines.stop()
 

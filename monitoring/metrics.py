@@ -60,7 +60,7 @@ class GatewayMetrics:
             "hotbasket_gateway_errors", "Errors at the gateway's edge, by what failed", ["what"], registry=registry
         )
         self.gateway_ready = Gauge(
-            "hotbasket_gateway_ready", "1 while this gateway is caught up and not stopping", registry=registry
+            "hotbasket_gateway_ready", "1 while this gateway's /health/ready says ready", registry=registry
         )
 
 

@@ -32,7 +32,7 @@ def _serving(options: Options) -> tuple[Alert, ...]:
             expression="(sum(hotbasket_gateway_ready) or vector(0)) == 0",
             for_s=MINUTE_S,
             summary="No gateway is ready",
-            description="For a minute no gateway has been caught up, or none could be scraped.",
+            description="For a minute no gateway has been ready, or none could be scraped.",
             section="no-gateway-is-ready",
         ),
         Alert(

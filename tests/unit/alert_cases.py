@@ -121,7 +121,7 @@ def cases() -> list[Case]:
     return [*_OF_GATEWAYS, *_OF_WORKERS, *_OF_ARCHIVERS, *_OF_NIGHTS, *_OF_PRIVACY]
 
 
-_NO_GATEWAY = Fired("NoGatewayReady", "For a minute no gateway has been caught up, or none could be scraped.")
+_NO_GATEWAY = Fired("NoGatewayReady", "For a minute no gateway has been ready, or none could be scraped.")
 _OF_GATEWAYS = (
     Case("NoGatewayReady", "none is", {READY: "0xN"}, 3, (_NO_GATEWAY,)),
     Case("NoGatewayReady", "none is there", {READY: ""}, 3, (_NO_GATEWAY,)),
