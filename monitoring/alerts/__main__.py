@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,15 @@ from monitoring.alerts.build import FILE, build
 from monitoring.alerts.rules import Options
 from monitoring.written import run, write_whole
 
+_MATCHERS = re.compile(r'(\w+(=|!=|=~|!~)"[^"\\\n]*"(, *(?!$)|$))*')
 app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 _USUAL = Options()
+
+
+def _matchers(given: str) -> str:
+    if not _MATCHERS.fullmatch(given):
+        raise typer.BadParameter(f'{given} is no list of matchers, such as \'cluster="eu", job!="demo"\'')
+    return given
 
 
 @app.command()
@@ -32,11 +40,21 @@ def alerts(
     runbook: Annotated[
         str, typer.Option(help="Where docs/operations.md can be read; each alert adds its section.")
     ] = _USUAL.runbook,
+    only: Annotated[
+        str,
+        typer.Option(
+            metavar="MATCHERS",
+            callback=_matchers,
+            help="Labels that tell this installation from others in the same Prometheus, such as 'job!=\"demo\"'.",
+        ),
+    ] = _USUAL.only,
+    archiver: Annotated[bool, typer.Option(help="Whether there is an archiver; the embedded system has none.")] = True,
+    night: Annotated[bool, typer.Option(help="Whether a night brings new trees.")] = True,
 ) -> None:
     """Write hotbasket's alerts and recording rules as hotbasket.yml for Prometheus, and its path on stdout."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE
-    write_whole(path, build(Options(partitions, log_days, due_days, runbook)))
+    write_whole(path, build(Options(partitions, log_days, due_days, runbook, only, archiver, night)))
     typer.echo(path)
 
 

@@ -16,7 +16,8 @@ FILE = "hotbasket.yml"
 
 def groups(options: Options) -> list[Group]:
     """Gives every rule of an installation."""
-    return [*budgets(options), live(options), nightly(options), promised(options)]
+    cold = [nightly(options)] if options.night else []
+    return [*budgets(options), live(options), *cold, promised(options)]
 
 
 def alerts(options: Options) -> list[Alert]:

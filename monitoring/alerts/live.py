@@ -19,17 +19,17 @@ FAILED_MAX = 10
 
 def live(options: Options) -> Group:
     """Gives the group."""
-    rules = (*_serving(options), *_working(options), *_keeping(options), *_archiving(options))
-    return Group("hotbasket, live path", rules)
+    archiving = _archiving(options) if options.archiver else ()
+    return Group("hotbasket, live path", (*_serving(options), *_working(options), *_keeping(options), *archiving))
 
 
 def _serving(options: Options) -> tuple[Alert, ...]:
-    seen = f"last_over_time(hotbasket_streams_open[{options.window(DAY_S)}])"
+    seen = f"last_over_time({options.of('hotbasket_streams_open')}[{options.window(DAY_S)}])"
     return (
         Alert(
             name="HotbasketNoGatewayReady",
             severity="page",
-            expression="(sum(hotbasket_gateway_ready) or vector(0)) == 0",
+            expression=f"(sum({options.of('hotbasket_gateway_ready')}) or vector(0)) == 0",
             for_s=MINUTE_S,
             summary="No gateway is ready",
             description="For a minute no gateway has been ready, or none could be scraped.",
@@ -48,7 +48,7 @@ def _serving(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketControlDataOld",
             severity="ticket",
-            expression=f"hotbasket_control_age_seconds > {CONTROL_AGE_S}",
+            expression=f"{options.of('hotbasket_control_age_seconds')} > {CONTROL_AGE_S}",
             for_s=5 * MINUTE_S,
             summary="A process goes by old keys, catalogues and lists",
             description="{{ $labels.instance }} last saw the control data {{ $value | humanizeDuration }} ago.",
@@ -59,11 +59,12 @@ def _serving(options: Options) -> tuple[Alert, ...]:
 
 def _working(options: Options) -> tuple[Alert, ...]:
     window = options.window(5 * MINUTE_S)
+    processed = options.of("hotbasket_processed_events_total")
     return (
         Alert(
             name="HotbasketWorkerLags",
             severity="page",
-            expression=f"hotbasket_worker_lag_seconds > {LAG_S}",
+            expression=f"{options.of('hotbasket_worker_lag_seconds')} > {LAG_S}",
             for_s=2 * MINUTE_S,
             summary="A worker lags",
             description="The oldest event in hand at {{ $labels.instance }} is {{ $value | humanizeDuration }} old.",
@@ -72,8 +73,8 @@ def _working(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketNothingProcessed",
             severity="page",
-            expression=f'sum(rate(hotbasket_events_total{{outcome="stored"}}[{window}])) > {IDLE_PER_S}\n'
-            f"and on ()\n(sum(rate(hotbasket_processed_events_total[{window}])) or vector(0)) == 0",
+            expression=f"sum(rate({_stored(options)}[{window}])) > {IDLE_PER_S}\n"
+            f"and on ()\n(sum(rate({processed}[{window}])) or vector(0)) == 0",
             for_s=5 * MINUTE_S,
             summary="Events are stored and none is processed",
             description="{{ $value | humanize }} events a second are stored, and no worker processes any.",
@@ -82,7 +83,7 @@ def _working(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketPartitionWithoutOwner",
             severity="page",
-            expression=f"{options.partitions} - (sum(hotbasket_partitions_owned) or vector(0)) > 0",
+            expression=f"{options.partitions} - (sum({options.of('hotbasket_partitions_owned')}) or vector(0)) > 0",
             for_s=2 * MINUTE_S,
             summary="Partitions of the event log have no owner",
             description=f"Of {options.partitions} partitions {{{{ $value }}}} belong to no worker: their shoppers "
@@ -92,7 +93,7 @@ def _working(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketEventsFail",
             severity="ticket",
-            expression=grown("hotbasket_failed_events_total", options.window(15 * MINUTE_S), FAILED_MAX, by="reason"),
+            expression=grown(options, "hotbasket_failed_events", 15 * MINUTE_S, FAILED_MAX, by="reason"),
             for_s=0,
             at_once="the window is the patience, and what failed does not get well by waiting",
             summary="Events can't be processed",
@@ -103,11 +104,12 @@ def _working(options: Options) -> tuple[Alert, ...]:
 
 
 def _keeping(options: Options) -> tuple[Alert, ...]:
+    failures = f"{options.of('hotbasket_checkpoint_failures_total')}[{options.window(5 * MINUTE_S)}]"
     return (
         Alert(
             name="HotbasketCheckpointsFail",
             severity="ticket",
-            expression=f"increase(hotbasket_checkpoint_failures_total[{options.window(5 * MINUTE_S)}]) > 0",
+            expression=f"increase({failures}) > 0",
             for_s=10 * MINUTE_S,
             summary="Checkpoints fail again and again",
             description="About {{ $value | humanize }} checkpoints of {{ $labels.instance }} failed in five minutes.",
@@ -116,7 +118,7 @@ def _keeping(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketCheckpointsOld",
             severity="ticket",
-            expression=f"hotbasket_checkpoint_age_seconds > {CHECKPOINT_AGE_S}",
+            expression=f"{options.of('hotbasket_checkpoint_age_seconds')} > {CHECKPOINT_AGE_S}",
             for_s=5 * MINUTE_S,
             summary="A worker does not save",
             description="{{ $labels.instance }} last began a checkpoint {{ $value | humanizeDuration }} ago.",
@@ -125,7 +127,7 @@ def _keeping(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketLogGap",
             severity="page",
-            expression=grown("hotbasket_log_gap_records_total", options.window(HOUR_S), 0, by="job, instance"),
+            expression=grown(options, "hotbasket_log_gap_records", HOUR_S, 0, by="job, instance"),
             for_s=0,
             at_once="each record that the log no longer had is lost to its reader for good, and more may follow",
             summary="The log dropped records before they were read",
@@ -137,7 +139,7 @@ def _keeping(options: Options) -> tuple[Alert, ...]:
 
 def _archiving(options: Options) -> tuple[Alert, ...]:
     window, kept_s = options.window(30 * MINUTE_S), options.scaled(options.log_days * DAY_S)
-    lag = "hotbasket_archive_lag_seconds"
+    lag, archived = options.of("hotbasket_archive_lag_seconds"), options.of("hotbasket_archived_records_total")
     said = "The oldest event that {{ $labels.instance }} has to copy is {{ $value | humanizeDuration }} old; "
     said += f"Kafka keeps {options.log_days} days."
     return (
@@ -163,12 +165,16 @@ def _archiving(options: Options) -> tuple[Alert, ...]:
             name="HotbasketNothingArchived",
             severity="ticket",
             # Where nothing was ever archived, as in the embedded system, nothing has to be.
-            expression=f'sum(rate(hotbasket_events_total{{outcome="stored"}}[{window}])) > {IDLE_PER_S}\n'
-            f"and on ()\n(sum(rate(hotbasket_archived_records_total[{window}])) or vector(0)) == 0\n"
-            f"and on ()\nsum(last_over_time(hotbasket_archived_records_total[{options.window(DAY_S)}])) > 0",
+            expression=f"sum(rate({_stored(options)}[{window}])) > {IDLE_PER_S}\n"
+            f"and on ()\n(sum(rate({archived}[{window}])) or vector(0)) == 0\n"
+            f"and on ()\nsum(last_over_time({archived}[{options.window(DAY_S)}])) > 0",
             for_s=30 * MINUTE_S,
             summary="Events are stored and none is archived",
             description="{{ $value | humanize }} events a second are stored, and no archiver copies any.",
             section=_ARCHIVER,
         ),
     )
+
+
+def _stored(options: Options) -> str:
+    return options.of("hotbasket_events_total", 'outcome="stored"')

@@ -9,20 +9,23 @@ _PRIVACY = "privacy-requests-wait"
 _KEPT = "data-beyond-its-time"
 TREES_H, COOL_H = 36, 30
 """Hours after which trees are too old, and a night without cooling is missing."""
+_MISSING, _OBJECTIONS = 'fate="missing"', 'kind=~"suppress|unsuppress"'
 DUE_SHARE = 0.8
 """Of the days that a privacy request may take."""
 
 
 def nightly(options: Options) -> Group:
     """Gives the group of the cold half."""
-    succeeded = "hotbasket_job_last_success_timestamp_seconds"
+    pushed, cooled = (
+        options.of("hotbasket_job_last_success_timestamp_seconds", f'step="{step}"') for step in ("push", "cool")
+    )
     return Group(
         "hotbasket, cold half",
         (
             Alert(
                 name="HotbasketTreesOld",
                 severity="ticket",
-                expression=f'time() - {succeeded}{{step="push"}} > {options.scaled(TREES_H * HOUR_S)}',
+                expression=f"time() - {pushed} > {options.scaled(TREES_H * HOUR_S)}",
                 for_s=10 * MINUTE_S,
                 summary="No new trees have come",
                 description="The last push of trees is {{ $value | humanizeDuration }} old.",
@@ -31,7 +34,7 @@ def nightly(options: Options) -> Group:
             Alert(
                 name="HotbasketCoolingLate",
                 severity="ticket",
-                expression=f'time() - {succeeded}{{step="cool"}} > {options.scaled(COOL_H * HOUR_S)}',
+                expression=f"time() - {cooled} > {options.scaled(COOL_H * HOUR_S)}",
                 for_s=10 * MINUTE_S,
                 summary="Events are not brought into the warehouse",
                 description="The last cooling that succeeded is {{ $value | humanizeDuration }} old.",
@@ -40,7 +43,7 @@ def nightly(options: Options) -> Group:
             Alert(
                 name="HotbasketCoolingIncomplete",
                 severity="ticket",
-                expression='hotbasket_cooled_rows{fate="missing"} > 0',
+                expression=f"{options.of('hotbasket_cooled_rows', _MISSING)} > 0",
                 for_s=0,
                 at_once="the number stands until the next cooling",
                 summary="Events of the store are not in the warehouse",
@@ -50,7 +53,7 @@ def nightly(options: Options) -> Group:
             Alert(
                 name="HotbasketNightFailed",
                 severity="ticket",
-                expression="hotbasket_job_failed == 1",
+                expression=f"{options.of('hotbasket_job_failed')} == 1",
                 for_s=30 * MINUTE_S,
                 summary="A step of the night failed",
                 description="The last run of step {{ $labels.step }} failed.",
@@ -62,6 +65,7 @@ def nightly(options: Options) -> Group:
 
 def promised(options: Options) -> Group:
     """Gives the group of privacy requests."""
+    errors = options.of("hotbasket_privacy_errors_total")
     due_s = int(options.scaled(options.due_days * DAY_S) * DUE_SHARE)
     return Group(
         "hotbasket, privacy",
@@ -69,7 +73,7 @@ def promised(options: Options) -> Group:
             Alert(
                 name="HotbasketPrivacyOverdue",
                 severity="page",
-                expression="max(hotbasket_privacy_requests_overdue) > 0",
+                expression=f"max({options.of('hotbasket_privacy_requests_overdue')}) > 0",
                 for_s=MINUTE_S,
                 summary="A privacy request is past its deadline",
                 description="{{ $value }} privacy requests are past their deadline.",
@@ -78,7 +82,7 @@ def promised(options: Options) -> Group:
             Alert(
                 name="HotbasketPrivacyDueSoon",
                 severity="ticket",
-                expression=f"max(hotbasket_privacy_oldest_request_seconds) > {due_s}",
+                expression=f"max({options.of('hotbasket_privacy_oldest_request_seconds')}) > {due_s}",
                 for_s=MINUTE_S,
                 summary="A privacy request nears its deadline",
                 description="The oldest open privacy request was made {{ $value | humanizeDuration }} ago; "
@@ -89,7 +93,7 @@ def promised(options: Options) -> Group:
                 name="HotbasketPrivacyRequestsFail",
                 severity="ticket",
                 # A store that is away is asked again every ten minutes at the latest.
-                expression=f"sum(increase(hotbasket_privacy_errors_total[{options.window(30 * MINUTE_S)}])) > 0",
+                expression=f"sum(increase({errors}[{options.window(30 * MINUTE_S)}])) > 0",
                 for_s=HOUR_S,
                 summary="Privacy requests go on failing",
                 description="About {{ $value | humanize }} attempts at privacy requests failed in half an hour: "
@@ -99,7 +103,7 @@ def promised(options: Options) -> Group:
             Alert(
                 name="HotbasketObjectionsWait",
                 severity="ticket",
-                expression='sum(hotbasket_privacy_requests_open{kind=~"suppress|unsuppress"}) > 0',
+                expression=f"sum({options.of('hotbasket_privacy_requests_open', _OBJECTIONS)}) > 0",
                 for_s=20 * MINUTE_S,
                 summary="Objections are not in force everywhere",
                 description="{{ $value }} requests to suppress shoppers or to end that have been open for 20 minutes.",
@@ -111,11 +115,12 @@ def promised(options: Options) -> Group:
 
 
 def _kept_too_long(options: Options) -> tuple[Alert, ...]:
+    checked = options.of("hotbasket_privacy_check_timestamp_seconds")
     return (
         Alert(
             name="HotbasketDataTooOld",
             severity="ticket",
-            expression="max by (store) (hotbasket_privacy_too_old_seconds) > 0",
+            expression=f"max by (store) ({options.of('hotbasket_privacy_too_old_seconds')}) > 0",
             for_s=MINUTE_S,
             summary="A store holds data that is older than its retailer allows",
             description="The oldest record of {{ $labels.store }} is {{ $value | humanizeDuration }} beyond what its "
@@ -126,7 +131,7 @@ def _kept_too_long(options: Options) -> tuple[Alert, ...]:
             name="HotbasketRetentionUnchecked",
             severity="ticket",
             # 0 where nobody has looked yet: a worker that never does is late as well.
-            expression=f"max(hotbasket_privacy_check_timestamp_seconds) < time() - {options.scaled(2 * DAY_S)}",
+            expression=f"max({checked}) < time() - {options.scaled(2 * DAY_S)}",
             for_s=2 * HOUR_S,
             summary="Nobody looks whether data is too old",
             description="All stores were last searched for it at {{ $value | humanizeTimestamp }}; 1970 is never.",

@@ -92,7 +92,7 @@ def budgets(options: Options) -> list[Group]:
         Group(
             f"hotbasket, budget: {one.series.replace('_', ' ')}",
             (
-                *(Record(_recorded(one, window_s), _wrong(one, options.window(window_s))) for window_s in _windows()),
+                *(Record(_recorded(one, window_s), _wrong(one, options, window_s)) for window_s in _windows()),
                 *(_burns(one, burn) for burn in BURNS),
             ),
         )
@@ -127,23 +127,25 @@ def _recorded(objective: Objective, window_s: int) -> str:
     return f"hotbasket:{objective.series}:share_{duration(window_s * 1_000)}"
 
 
-def _wrong(objective: Objective, window: str) -> str:
+def _wrong(objective: Objective, options: Options, window_s: int) -> str:
     """Gives the share that went wrong in a window; nothing where nothing was asked for."""
+    window = options.window(window_s)
     match objective.series:
         case "unacknowledged":
-            refused = _else_zero(f'hotbasket_refused_requests_total{{error=~"{UNACKNOWLEDGED}"}}', window)
-            broken = _else_zero('hotbasket_gateway_errors_total{what="request"}', window)
-            asked = f"sum(rate(hotbasket_ack_seconds_count[{window}])) + {refused} + {broken}"
+            turned_away = options.of("hotbasket_refused_requests_total", f'error=~"{UNACKNOWLEDGED}"')
+            refused = _else_zero(turned_away, window)
+            broken = _else_zero(options.of("hotbasket_gateway_errors_total", 'what="request"'), window)
+            asked = f"sum(rate({options.of('hotbasket_ack_seconds_count')}[{window}])) + {refused} + {broken}"
             return f"({refused} + {broken})\n/\n(({asked}) > 0)"
         case "slow_acks":
-            return _late("hotbasket_ack_seconds", window)
+            return _late("hotbasket_ack_seconds", options, window)
         case _:
-            return _late("hotbasket_experience_seconds", window)
+            return _late("hotbasket_experience_seconds", options, window)
 
 
-def _late(histogram: str, window: str) -> str:
-    in_time = f'sum(rate({histogram}_bucket{{le="{LATE_S}"}}[{window}]))'
-    return f"1 -\n{in_time}\n/\n(sum(rate({histogram}_count[{window}])) > 0)"
+def _late(histogram: str, options: Options, window: str) -> str:
+    bucket, count = options.of(f"{histogram}_bucket", f'le="{LATE_S}"'), options.of(f"{histogram}_count")
+    return f"1 -\nsum(rate({bucket}[{window}]))\n/\n(sum(rate({count}[{window}])) > 0)"
 
 
 def _else_zero(counter: str, window: str) -> str:

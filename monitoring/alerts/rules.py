@@ -19,6 +19,9 @@ class Options(NamedTuple):
         log_days: for which Kafka keeps records, `migrate --retention-days`.
         due_days: within which a privacy request has to be done, HOTBASKET_PRIVACY_DUE_DAYS.
         runbook: URL or path of docs/operations.md, to which each alert adds its section.
+        only: matchers of labels, as PromQL has them, that tell this installation's series from those of others in the
+            same Prometheus; empty = there are no others.
+        archiver, night: whether there is one; where there is none, nothing of it can be missing.
         scale: divides every window, wait and bound of days: 60 makes minutes of hours, for a test of seconds.
     """
 
@@ -26,7 +29,15 @@ class Options(NamedTuple):
     log_days: int = 7
     due_days: int = 30
     runbook: str = "docs/operations.md"
+    only: str = ""
+    archiver: bool = True
+    night: bool = True
     scale: int = 1
+
+    def of(self, name: str, *matchers: str) -> str:
+        """Gives the selector of a metric of this installation."""
+        inside = ", ".join(one for one in (*matchers, self.only) if one)
+        return f"{name}{{{inside}}}" if inside else name
 
     def window(self, seconds: int) -> str:
         """Gives a duration as Prometheus writes it, in its largest whole unit."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitoring.alerts.objectives import BURNS, OBJECTIVES, Burn, Objective
-from tests.unit.alert_cases import ACKS, ACKS_IN_TIME, REFUSED, SHOWN, SHOWN_IN_TIME, Case, Fired
+from tests.unit.alert_cases import Case, Fired
+from tests.unit.alert_series import ACKS, ACKS_IN_TIME, REFUSED, SHOWN, SHOWN_IN_TIME
 
 
 def budget_cases() -> Iterator[Case]:

@@ -18,10 +18,12 @@ from monitoring.alerts.objectives import OBJECTIVES
 from monitoring.alerts.rules import Alert, Options, Record
 from monitoring.metrics import BatchMetrics, Metrics
 from tests.unit.alert_budgets import budget_cases
-from tests.unit.alert_cases import WELL, Case, Fired, cases
+from tests.unit.alert_cases import Case, Fired, cases
+from tests.unit.alert_series import BESIDE, ONLY, WELL
 
 CASES = [*cases(), *budget_cases()]
-ALERTS = alerts(Options())
+USUAL = Options(only=ONLY)
+ALERTS = alerts(USUAL)
 RUNBOOK = "docs/operations.md"
 PROMTOOL_S = 240
 needs_promtool = pytest.mark.skipif(
@@ -61,7 +63,7 @@ def of_case(case: Case) -> dict[str, Any]:
                 "interval": "1m",
                 "input_series": [
                     {"series": name, "values": values.replace("xN", f"x{case.at_min + 1}")}
-                    for name, values in {**WELL, **case.changed}.items()
+                    for name, values in {**BESIDE, **WELL, **case.changed}.items()
                     if values
                 ],
                 "alert_rule_test": [
@@ -91,7 +93,7 @@ def expected(fired: Fired) -> dict[str, Mapping[str, str]]:
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What promtool says of each case; one call for all, since most of a call is its start."""
     folder = tmp_path_factory.mktemp("rules")
-    (folder / "hotbasket.yml").write_text(build(Options()), encoding="utf-8")
+    (folder / "hotbasket.yml").write_text(build(USUAL), encoding="utf-8")
     names = {str(case): f"case-{number}.json" for number, case in enumerate(CASES)}
     for case in CASES:
         (folder / names[str(case)]).write_text(json.dumps(of_case(case)), encoding="utf-8")
@@ -124,7 +126,7 @@ def test_an_alert_fires_when_it_should(answers: dict[str, str], case: Case) -> N
 @needs_promtool
 def test_prometheus_takes_the_rule_file(tmp_path: Path) -> None:
     """Whatever the options, promtool finds rules and no fault, and as many as there are."""
-    for options in (Options(), Options(partitions=1, log_days=2, due_days=7, runbook="https://wiki/", scale=60)):
+    for options in (Options(), Options(1, 2, 7, "https://wiki/", ONLY, archiver=False, night=False, scale=60)):
         (tmp_path / "hotbasket.yml").write_text(build(options), encoding="utf-8")
         checked = promtool("check", "rules", "hotbasket.yml", folder=tmp_path)
         assert 0 == checked.returncode, checked.stdout
@@ -181,7 +183,7 @@ def test_rules_ask_for_metrics_that_exist() -> None:
 
 def test_the_cases_are_made_of_metrics_that_exist() -> None:
     """A case about a metric of another name would prove nothing."""
-    names = {name.partition("{")[0] for case in CASES for name in {**WELL, **case.changed}}
+    names = {name.partition("{")[0] for case in CASES for name in {**BESIDE, **WELL, **case.changed}}
     assert {"up"} == names - series()
     buckets = {
         (sample.name, sample.labels["le"])
@@ -215,6 +217,27 @@ def test_a_scale_divides_windows_waits_and_bounds_of_days() -> None:
     assert len(usual.splitlines()) == len(short.splitlines())
 
 
+def test_each_series_is_asked_for_with_what_tells_installations_apart() -> None:
+    """No rule sees another system in the same Prometheus; what rules recorded is of this one already."""
+    asked = re.findall(r"\bhotbasket_\w+(?:\{[^}]*\})?", "\n".join(rule.expression for rule in rules(USUAL)))
+    assert asked
+    assert [] == [selector for selector in asked if not selector.endswith(f"{ONLY}}}")]
+
+
+def test_what_is_not_there_is_not_missed() -> None:
+    """Without an archiver or a night no alert asks for one."""
+    left = {alert.name for alert in alerts(Options(archiver=False, night=False))}
+    names = {alert.name for alert in ALERTS}
+    gone = {name for name in names if re.search("Archive[rd]|Night|Trees|Cooling", name)}
+    assert names - left == gone
+    assert len(gone) >= 7
+
+
+def rules(options: Options) -> list[Alert | Record]:
+    """Every rule."""
+    return [rule for group in groups(options) for rule in group.rules]
+
+
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end."""
     return subprocess.run(
@@ -236,6 +259,17 @@ def test_the_command_writes_what_it_says(tmp_path: Path) -> None:
         (there / "others.yml").touch()
     assert {"hotbasket.yml", "others.yml"} == {path.name for path in there.iterdir()}
     assert build(Options(partitions=1, runbook="https://wiki/operations")) == (there / "hotbasket.yml").read_text()
+
+
+def test_the_command_takes_matchers_and_nothing_else(tmp_path: Path) -> None:
+    """What tells installations apart goes into every rule; what is no list of matchers is wrong usage."""
+    there = tmp_path / "rules"
+    only = 'cluster="eu", job!="demo"'
+    ran = command(there, "--only", only, "--no-archiver", "--no-night")
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert build(Options(only=only, archiver=False, night=False)) == (there / "hotbasket.yml").read_text()
+    for wrong in ("demo", 'job!="demo",', 'job="a"} or up{job="b"', 'job="a\nb"'):
+        assert 2 == command(there, "--only", wrong).returncode, wrong
 
 
 def test_the_command_says_in_a_line_why_it_can_not_write(tmp_path: Path) -> None:

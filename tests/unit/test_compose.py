@@ -240,12 +240,20 @@ def test_prometheus_takes_its_configuration(checkout: Path) -> None:
 
 def test_prometheus_finds_rules_where_they_are_written(services: dict[str, Json]) -> None:
     """They lie in the volume that Prometheus reads, made for as many partitions as there are, before it starts."""
-    folder, _, partitions = services["rules"]["command"]
+    folder, _, partitions, *_ = services["rules"]["command"]
     assert [f"rules:{folder}"] == services["rules"]["volumes"]
     assert "rules:/etc/prometheus/rules:ro" in services["prometheus"]["volumes"]
     assert "rules" in services["prometheus"]["depends_on"]
     migrated = services["migrate"]["command"]
     assert migrated[migrated.index("--partitions") + 1] == partitions
+
+
+def test_the_demo_hides_nothing_from_the_alerts(services: dict[str, Json], checkout: Path) -> None:
+    """It is scraped beside the system, by a job that the rules leave out."""
+    scraped = yaml.safe_load((checkout / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    (job,) = [one["job_name"] for one in scraped if "demo" in str(one)]
+    command = services["rules"]["command"]
+    assert f'job!="{job}"' == command[command.index("--only") + 1]
 
 
 def test_grafana_finds_dashboards_where_they_are_written(services: dict[str, Json], checkout: Path) -> None:
