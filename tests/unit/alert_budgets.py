@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitoring.alerts.objectives import BURNS, OBJECTIVES, Burn, Objective
+from monitoring.alerts.objectives import BURNS, OBJECTIVES, WRONG_MIN, Burn, Objective
 from tests.unit.alert_cases import Case, Fired
 from tests.unit.alert_series import ACKS, ACKS_IN_TIME, REFUSED, SHOWN, SHOWN_IN_TIME
 
@@ -14,6 +14,13 @@ def budget_cases() -> Iterator[Case]:
     yield Case(OBJECTIVES[0].name, "all is well, for three days", {}, 4_321)
     for objective in OBJECTIVES:
         yield Case(objective.name, "nobody asks", {REFUSED: "0xN"} | _wrong(objective, "0xN", "0xN"), 61)
+        for right, wrong, fires in (
+            (2, 1, ()),
+            (0, WRONG_MIN - 5, ()),
+            (0, WRONG_MIN + 5, tuple(_burnt(objective, one, 1.0) for one in BURNS)),
+        ):
+            changed = {REFUSED: "0xN"} | _wrong(objective, f"0x57 {right}xN", f"0x57 {wrong}xN")
+            yield Case(objective.name, f"at night, {wrong} of {right + wrong}", changed, 60, fires)
         for number, burn in enumerate(BURNS):
             for times, firing in ((1.1, BURNS[number:]), (0.9, BURNS[number + 1 :])):
                 share = times * burn.times * objective.budget
