@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.rules import Options
+from monitoring.alerts.rules import DAY_S, Options
 
 
 def grown(options: Options, counter: str, window_s: int, above: int, *, by: str) -> str:
     """Gives where a counter grew by more than a bound.
 
-    `increase` sees nothing of a series' first value; so what was not there a window ago counts as a whole.
+    `increase` sees nothing of a series' first value, nor across a gap in the scrapes. So what was born within the
+    window, by its own word, counts as a whole; and what was known before it, for a day, is compared with what it is.
 
     Args:
         options: of the installation.
@@ -17,8 +18,10 @@ def grown(options: Options, counter: str, window_s: int, above: int, *, by: str)
         above: the bound.
         by: labels that stay.
     """
-    total, window = options.of(f"{counter}_total"), options.window(window_s)
+    total, created = options.of(f"{counter}_total"), options.of(f"{counter}_created")
+    window, before = options.window(window_s), options.window(DAY_S)
     return (
         f"sum by ({by}) (increase({total}[{window}])) > {above}\n"
-        f"or\nsum by ({by}) ({total} unless {total} offset {window}) > {above}"
+        f"or\nsum by ({by}) ({total} and {created} > time() - {options.scaled(window_s)}) > {above}\n"
+        f"or\nsum by ({by}) ({total} - last_over_time({total}[{before}] offset {window})) > {above}"
     )

@@ -14,6 +14,7 @@ from tests.unit.alert_series import (
     COOLED,
     FAILED,
     GAP,
+    GAP_BORN,
     LAG,
     MISSING,
     NIGHT,
@@ -116,6 +117,7 @@ _OF_GATEWAYS = (
     ),
     Case("ControlDataOld", "Postgres is slow", {CONTROL_AGE: "29xN"}, 6),
 )
+_UNREADABLE = FAILED.replace("not_processed", "undecodable")
 _OF_WORKERS = (
     Case(
         "WorkerLags",
@@ -158,7 +160,7 @@ _OF_WORKERS = (
     Case(
         "EventsFail",
         "a burst before the first scrape",
-        {FAILED.replace("not_processed", "undecodable"): "_x20 50xN"},
+        {_UNREADABLE: "_x20 50xN", _UNREADABLE.replace("_total", "_created"): "_x20 1200xN"},
         25,
         (
             Fired(
@@ -192,7 +194,7 @@ _OF_ARCHIVERS = (
     Case(
         "LogGap",
         "at a restart",
-        {GAP: "_x5 700xN"},
+        {GAP: "_x5 700xN", GAP_BORN: "_x5 240xN"},
         7,
         (Fired("LogGap", "About 700 records were gone when a-0 came for them.", ARCHIVER),),
     ),
@@ -204,6 +206,15 @@ _OF_ARCHIVERS = (
         (Fired("LogGap", "About 705.9 records were gone when a-0 came for them.", ARCHIVER),),
     ),
     Case("LogGap", "an hour ago", {GAP: "0x20 700xN"}, 90),
+    Case("LogGap", "days ago, and Prometheus was away", {GAP: "700x60 _x90 700xN"}, 155),
+    Case("LogGap", "days ago, and Prometheus is new", {GAP: "_x5 700xN"}, 7),
+    Case(
+        "LogGap",
+        "while Prometheus was away",
+        {GAP: "0x60 _x90 700xN"},
+        155,
+        (Fired("LogGap", "About 700 records were gone when a-0 came for them.", ARCHIVER),),
+    ),
     Case("ArchiverLags", "by a quarter", {ARCHIVE_LAG: "151201xN"}, 16, (Fired("ArchiverLags", _LAGS, ARCHIVER),)),
     Case("ArchiverLags", "by less", {ARCHIVE_LAG: "151199xN"}, 16),
     Case(

@@ -20,7 +20,7 @@ LAG, CONTROL_AGE = f"hotbasket_worker_lag_seconds{{{W}}}", f"hotbasket_control_a
 PROCESSED = f'hotbasket_processed_events_total{{{W}, type="ProductAdded"}}'
 FAILED = f'hotbasket_failed_events_total{{{W}, reason="not_processed"}}'
 NOT_SAVED, SAVED_AGE = f"hotbasket_checkpoint_failures_total{{{W}}}", f"hotbasket_checkpoint_age_seconds{{{W}}}"
-GAP = f"hotbasket_log_gap_records_total{{{A}}}"
+GAP, GAP_BORN = f"hotbasket_log_gap_records_total{{{A}}}", f"hotbasket_log_gap_records_created{{{A}}}"
 ARCHIVED = f'hotbasket_archived_records_total{{{A}, kind="event"}}'
 ARCHIVE_LAG = f"hotbasket_archive_lag_seconds{{{A}}}"
 PUSHED, COOLED = (f'hotbasket_job_last_success_timestamp_seconds{{step="{step}"}}' for step in ("push", "cool"))
@@ -51,9 +51,11 @@ WELL: Mapping[str, str] = {
     CONTROL_AGE: "0.4xN",
     PROCESSED: "0+600xN",
     FAILED: "2xN",
+    FAILED.replace("_total", "_created"): "-864000xN",
     NOT_SAVED: "0xN",
     SAVED_AGE: "4xN",
     GAP: "0xN",
+    GAP_BORN: "-864000xN",
     ARCHIVED: "0+600xN",
     ARCHIVE_LAG: "30xN",
     PUSHED: "0+60xN",

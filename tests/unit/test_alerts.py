@@ -41,7 +41,7 @@ def anchors(text: str) -> dict[str, str]:
 
 def series() -> set[str]:
     """The names of all series that our metrics make."""
-    parts = ("", "_total", "_bucket", "_count", "_sum")
+    parts = ("", "_total", "_created", "_bucket", "_count", "_sum")
     families = [*Metrics().registry.collect(), *BatchMetrics().registry.collect()]
     return {family.name + part for family in families for part in parts}
 
