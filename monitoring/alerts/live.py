@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from monitoring.alerts.rules import DAY_S, HOUR_S, MINUTE_S, Alert, Group, Options
+from monitoring.alerts.rules import DAY_S, HOUR_S, MINUTE_S, Alert, Group, Options, Record
 from monitoring.alerts.steps import grown
 
+_UNARCHIVED = "hotbasket:unarchived:since_timestamp_seconds"
+_SEEN = "hotbasket:processes:seen"
 _LATE = "experiences-come-late"
 _ARCHIVER = "the-archiver-dies-or-lags"
 LAG_S = 5
@@ -13,6 +15,8 @@ IDLE_PER_S = 0.1
 """Events a second below which it may be chance that none was processed: a labelled counter is born with its first."""
 CHECKPOINT_AGE_S = 60
 CONTROL_AGE_S = 30
+SILENT_S = 30 * MINUTE_S
+"""In which an archiver has to copy something, if there is anything; after as long again somebody hears of it."""
 FAILED_MAX = 10
 """Failed events of one reason in a quarter of an hour that are no burst yet."""
 
@@ -23,9 +27,15 @@ def live(options: Options) -> Group:
     return Group("hotbasket, live path", (*_serving(options), *_working(options), *_keeping(options), *archiving))
 
 
-def _serving(options: Options) -> tuple[Alert, ...]:
-    seen = f"last_over_time({options.of('hotbasket_streams_open')}[{options.window(DAY_S)}])"
+def _serving(options: Options) -> tuple[Record | Alert, ...]:
     return (
+        # Other jobs of the same Prometheus are none of ours: a process is one that was scraped as such, ever since.
+        Record(
+            _SEEN,
+            f"group by (job, instance) ({options.of('hotbasket_streams_open')})\n"
+            f"or\ngroup by (job, instance) (last_over_time({_SEEN}[{options.window(DAY_S)}]))\n"
+            "and on (job, instance)\ngroup by (job, instance) (up)",
+        ),
         Alert(
             name="HotbasketNoGatewayReady",
             severity="page",
@@ -38,8 +48,7 @@ def _serving(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketProcessDown",
             severity="ticket",
-            # Other jobs of the same Prometheus are none of ours: a process is one that was scraped as such this day.
-            expression=f"up == 0\nand on (job, instance)\n{seen}",
+            expression=f"up == 0\nand on (job, instance)\n{_SEEN}",
             for_s=5 * MINUTE_S,
             summary="A process can't be scraped",
             description="{{ $labels.instance }} of job {{ $labels.job }} has not answered for five minutes.",
@@ -64,10 +73,10 @@ def _working(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketWorkerLags",
             severity="page",
-            expression=f"{options.of('hotbasket_worker_lag_seconds')} > {LAG_S}",
-            for_s=2 * MINUTE_S,
+            expression=_at_most(options, "hotbasket_worker_lag_seconds", 2 * MINUTE_S, LAG_S),
+            for_s=3 * MINUTE_S,
             summary="A worker lags",
-            description="The oldest event in hand at {{ $labels.instance }} is {{ $value | humanizeDuration }} old.",
+            description="The oldest event in hand at {{ $labels.instance }} was {{ $value | humanizeDuration }} old.",
             section=_LATE,
         ),
         Alert(
@@ -137,43 +146,62 @@ def _keeping(options: Options) -> tuple[Alert, ...]:
     )
 
 
-def _archiving(options: Options) -> tuple[Alert, ...]:
-    window, kept_s = options.window(30 * MINUTE_S), options.scaled(options.log_days * DAY_S)
-    lag, archived = options.of("hotbasket_archive_lag_seconds"), options.of("hotbasket_archived_records_total")
-    said = "The oldest event that {{ $labels.instance }} has to copy is {{ $value | humanizeDuration }} old; "
-    said += f"Kafka keeps {options.log_days} days."
+def _archiving(options: Options) -> tuple[Record | Alert, ...]:
+    kept_s = options.scaled(options.log_days * DAY_S)
+    lag = "hotbasket_archive_lag_seconds"
+    silent_s = f"time() - ({_UNARCHIVED} > 0)"
+    said = f"{{{{ $value | humanizeDuration }}}} old; Kafka keeps {options.log_days} days."
     return (
+        Record(_UNARCHIVED, _unarchived(options)),
         Alert(
             name="HotbasketArchiverLags",
             severity="ticket",
-            expression=f"{lag} > {kept_s // 4}",
+            expression=_at_most(options, lag, 5 * MINUTE_S, kept_s // 4),
             for_s=15 * MINUTE_S,
             summary="An archiver lags by a quarter of the log's retention",
-            description=said,
+            description=f"The oldest event that {{{{ $labels.instance }}}} has to copy is {said}",
             section=_ARCHIVER,
         ),
         Alert(
             name="HotbasketArchiverNearlyTooLate",
             severity="page",
-            expression=f"{lag} > {kept_s * 3 // 4}",
+            # A dead archiver says nothing of its lag: it is at least as old as its silence.
+            expression=f"{_at_most(options, lag, 5 * MINUTE_S, kept_s * 3 // 4)}\nor\n{silent_s} > {kept_s * 3 // 4}",
             for_s=15 * MINUTE_S,
             summary="Events are about to leave the log before they are archived",
-            description=said,
+            description=f'The oldest event that {{{{ or $labels.instance "no archiver" }}}} has to copy is {said}',
             section=_ARCHIVER,
         ),
         Alert(
             name="HotbasketNothingArchived",
             severity="ticket",
-            # Where nothing was ever archived, as in the embedded system, nothing has to be.
-            expression=f"sum(rate({_stored(options)}[{window}])) > {IDLE_PER_S}\n"
-            f"and on ()\n(sum(rate({archived}[{window}])) or vector(0)) == 0\n"
-            f"and on ()\nsum(last_over_time({archived}[{options.window(DAY_S)}])) > 0",
-            for_s=30 * MINUTE_S,
+            expression=f"{silent_s} > {options.scaled(SILENT_S)}",
+            for_s=0,
+            at_once="the silence is the patience, and lasts until something is archived",
             summary="Events are stored and none is archived",
-            description="{{ $value | humanize }} events a second are stored, and no archiver copies any.",
+            description="Events have been stored for {{ $value | humanizeDuration }}, and no archiver copies any.",
             section=_ARCHIVER,
         ),
     )
+
+
+def _unarchived(options: Options) -> str:
+    """Gives since when events are stored and none is archived, seconds since 1970; 0 while they are.
+
+    It goes by what it said before, for a day, so that neither a quiet night nor a restart of Prometheus ends it.
+    """
+    window, before = options.window(SILENT_S), options.window(DAY_S)
+    return (
+        f"(vector(0) and on () sum(rate({options.of('hotbasket_archived_records_total')}[{window}])) > 0)\n"
+        f"or (last_over_time({_UNARCHIVED}[{before}]) > 0)\n"
+        f"or (vector(time()) and on () sum(rate({_stored(options)}[{window}])) > {IDLE_PER_S})\n"
+        "or vector(0)"
+    )
+
+
+def _at_most(options: Options, gauge: str, window_s: int, above: int) -> str:
+    """Gives where the most that a gauge said in a window is above a bound: lags are 0 between two batches."""
+    return f"max_over_time({options.of(gauge)}[{options.window(window_s)}]) > {above}"
 
 
 def _stored(options: Options) -> str:

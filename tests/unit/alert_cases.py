@@ -9,29 +9,22 @@ from tests.unit.alert_series import (
     ARCHIVE_LAG,
     ARCHIVED,
     ARCHIVER,
-    CHECKED,
     CONTROL_AGE,
-    COOLED,
     FAILED,
     GAP,
     GAP_BORN,
     LAG,
-    MISSING,
     NIGHT,
     NOT_SAVED,
-    OBJECTIONS,
-    OLDEST,
     OVERDUE,
     OWNED,
-    PRIVACY_ERRORS,
     PROCESSED,
-    PUSHED,
     READY,
     REFUSED,
     SAVED_AGE,
     STORED,
-    TOO_OLD,
     WORKER,
+    A,
     G,
     W,
     of_demo,
@@ -75,10 +68,11 @@ class Case(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """Gives every case but those of budgets: of each alert one in which it fires and one in which it just does not."""
-    return [*_OF_GATEWAYS, *_OF_WORKERS, *_OF_ARCHIVERS, *_OF_NIGHTS, *_OF_PRIVACY]
+    """Gives every case on the live path but those of budgets: each alert fires in one and just does not in another."""
+    return [*_OF_GATEWAYS, *_OF_WORKERS, *_OF_ARCHIVERS]
 
 
+_SEEN_WORKER = f"hotbasket_streams_open{{{W}}}"
 _BROKEN_DEMO = {
     of_demo(series): values
     for series, values in {
@@ -107,6 +101,14 @@ _OF_GATEWAYS = (
         12,
         (Fired("ProcessDown", "worker-0 of job hotbasket has not answered for five minutes.", WORKER),),
     ),
+    Case(
+        "ProcessDown",
+        "dead for three days",
+        {f"up{{{W}}}": "1x5 0xN", _SEEN_WORKER: "0x5 _xN"},
+        4_320,
+        (Fired("ProcessDown", "worker-0 of job hotbasket has not answered for five minutes.", WORKER),),
+    ),
+    Case("ProcessDown", "taken out of the targets", {f"up{{{W}}}": "1x5 _xN", _SEEN_WORKER: "0x5 _xN"}, 30),
     Case("ProcessDown", "restarted", {f"up{{{W}}}": "1x5 0x2 1xN"}, 12),
     Case(
         "ControlDataOld",
@@ -121,12 +123,20 @@ _UNREADABLE = FAILED.replace("not_processed", "undecodable")
 _OF_WORKERS = (
     Case(
         "WorkerLags",
-        "for three minutes",
+        "for four minutes",
         {LAG: "6xN"},
-        3,
-        (Fired("WorkerLags", "The oldest event in hand at worker-0 is 6s old.", WORKER),),
+        4,
+        (Fired("WorkerLags", "The oldest event in hand at worker-0 was 6s old.", WORKER),),
     ),
-    Case("WorkerLags", "a little", {LAG: "4xN"}, 3),
+    Case(
+        "WorkerLags",
+        "for four minutes, and every other scrape finds it between two batches",
+        {LAG: "6 0 6 0 6 0xN"},
+        4,
+        (Fired("WorkerLags", "The oldest event in hand at worker-0 was 6s old.", WORKER),),
+    ),
+    Case("WorkerLags", "a little", {LAG: "4xN"}, 4),
+    Case("WorkerLags", "for a moment", {LAG: "0 0 90 0xN"}, 6),
     Case("WorkerLags", "for a minute", {LAG: "0x2 90xN"}, 4),
     Case(
         "NothingProcessed",
@@ -190,6 +200,7 @@ _LAGS, _TOO_LATE = (
     f"The oldest event that a-0 has to copy is {age} old; Kafka keeps 7 days."
     for age in ("1d 18h 0m 1s", "5d 6h 0m 1s")
 )
+_DEAD_ARCHIVER = {f"up{{{A}}}": "1x10 0xN", ARCHIVED: "0+600x10 _xN", ARCHIVE_LAG: "30x10 _xN"}
 _OF_ARCHIVERS = (
     Case(
         "LogGap",
@@ -218,6 +229,13 @@ _OF_ARCHIVERS = (
     Case("ArchiverLags", "by a quarter", {ARCHIVE_LAG: "151201xN"}, 16, (Fired("ArchiverLags", _LAGS, ARCHIVER),)),
     Case("ArchiverLags", "by less", {ARCHIVE_LAG: "151199xN"}, 16),
     Case(
+        "ArchiverLags",
+        "by a quarter, between two batches",
+        {ARCHIVE_LAG: "151201x13 0xN"},
+        17,
+        (Fired("ArchiverLags", _LAGS, ARCHIVER),),
+    ),
+    Case(
         "ArchiverNearlyTooLate",
         "by three quarters",
         {ARCHIVE_LAG: "453601xN"},
@@ -232,118 +250,33 @@ _OF_ARCHIVERS = (
         (Fired("ArchiverLags", _LAGS, ARCHIVER),),
     ),
     Case(
+        "ArchiverNearlyTooLate",
+        "dead for six days and a half",
+        _DEAD_ARCHIVER,
+        9_600,
+        (
+            Fired("NothingArchived", "Events have been stored for 6d 0h 0m 27s, and no archiver copies any."),
+            Fired(
+                "ArchiverNearlyTooLate",
+                "The oldest event that no archiver has to copy is 6d 0h 0m 27s old; Kafka keeps 7 days.",
+            ),
+        ),
+    ),
+    Case(
         "NothingArchived",
-        "archivers stand still",
-        {ARCHIVED: "0+600x10 6000xN"},
-        78,
-        (Fired("NothingArchived", "10 events a second are stored, and no archiver copies any."),),
+        "dead for an hour",
+        _DEAD_ARCHIVER,
+        110,
+        (Fired("NothingArchived", "Events have been stored for 1h 6m 18s, and no archiver copies any."),),
+    ),
+    Case(
+        "NothingArchived",
+        "dead for three days, and nobody shops any more",
+        {**_DEAD_ARCHIVER, STORED: "0+600x500 300000xN"},
+        4_320,
+        (Fired("NothingArchived", "Events have been stored for 2d 16h 48m 27s, and no archiver copies any."),),
     ),
     Case("NothingArchived", "half an hour", {ARCHIVED: "0+600x10 6000xN"}, 45),
-    Case("NothingArchived", "the embedded system has no archiver", {ARCHIVED: "", ARCHIVE_LAG: ""}, 75),
-)
-_OF_NIGHTS = (
-    Case(
-        "TreesOld",
-        "two nights without",
-        {PUSHED: "-129700+60xN"},
-        11,
-        (Fired("TreesOld", "The last push of trees is 1d 12h 2m 10s old.", {"step": "push"}),),
-    ),
-    Case("TreesOld", "not quite", {PUSHED: "-129500+60xN"}, 11),
-    Case(
-        "CoolingLate",
-        "a night without",
-        {COOLED: "-108100+60xN"},
-        11,
-        (Fired("CoolingLate", "The last cooling that succeeded is 1d 6h 2m 10s old.", {"step": "cool"}),),
-    ),
-    Case("CoolingLate", "not quite", {COOLED: "-107900+60xN"}, 11),
-    Case(
-        "CoolingIncomplete",
-        "three are missing",
-        {MISSING: "3xN"},
-        1,
-        (
-            Fired(
-                "CoolingIncomplete",
-                "3 events of the store are not in the warehouse after cooling.",
-                {"fate": "missing"},
-            ),
-        ),
-    ),
-    Case("CoolingIncomplete", "some failed", {'hotbasket_cooled_rows{fate="failed"}': "900xN"}, 1),
-    Case(
-        "NightFailed",
-        "and nobody ran it again",
-        {NIGHT: "1xN"},
-        31,
-        (Fired("NightFailed", "The last run of step grow failed.", {"step": "grow"}),),
-    ),
-    Case("NightFailed", "and was run again", {NIGHT: "1x20 0xN"}, 31),
-)
-_OF_PRIVACY = (
-    Case(
-        "PrivacyOverdue",
-        "one is",
-        {OVERDUE: "1xN"},
-        2,
-        (Fired("PrivacyOverdue", "1 privacy requests are past their deadline."),),
-    ),
-    Case("PrivacyOverdue", "half a minute", {OVERDUE: "0x2 1xN"}, 3),
-    Case(
-        "PrivacyDueSoon",
-        "after 24 days",
-        {OLDEST: "2073660xN"},
-        2,
-        (Fired("PrivacyDueSoon", "The oldest open privacy request was made 24d 0h 1m 0s ago; 30 days are allowed."),),
-    ),
-    Case("PrivacyDueSoon", "before", {OLDEST: "2073540xN"}, 2),
-    Case(
-        "PrivacyRequestsFail",
-        "a store is away, asked every ten minutes",
-        {PRIVACY_ERRORS: " ".join(f"{attempts}x9" for attempts in range(12))},
-        105,
-        (
-            Fired(
-                "PrivacyRequestsFail",
-                "About 3.103 attempts at privacy requests failed in half an hour: a store or the log is away.",
-            ),
-        ),
-    ),
-    Case("PrivacyRequestsFail", "a store was away", {PRIVACY_ERRORS: "0x9 5xN"}, 105),
-    Case(
-        "ObjectionsWait",
-        "a gateway does not confirm",
-        {OBJECTIONS: "2xN"},
-        21,
-        (Fired("ObjectionsWait", "2 requests to suppress shoppers or to end that have been open for 20 minutes."),),
-    ),
-    Case(
-        "DataTooOld",
-        "in a store",
-        {TOO_OLD: "129600xN"},
-        2,
-        (
-            Fired(
-                "DataTooOld",
-                "The oldest record of warehouse is 1d 12h 0m 0s beyond what its retailer allows.",
-                {"store": "warehouse"},
-            ),
-        ),
-    ),
-    Case("DataTooOld", "until a minute ago", {TOO_OLD: "2x4 0xN"}, 5),
-    Case(
-        "RetentionUnchecked",
-        "since the first of January",
-        {CHECKED: "3600xN"},
-        3_300,
-        (
-            Fired(
-                "RetentionUnchecked",
-                "All stores were last searched for it at 1970-01-01 01:00:00 +0000 UTC; 1970 is never.",
-            ),
-        ),
-    ),
-    Case("RetentionUnchecked", "for less than two days", {CHECKED: "3600xN"}, 2_930),
-    Case("ObjectionsWait", "until a dead one is given up", {OBJECTIONS: "2x12 0xN"}, 21),
+    Case("NothingArchived", "dead, and back", {ARCHIVED: "0+600x10 _x120 0+600xN"}, 150),
+    Case("NothingArchived", "nobody shops", {ARCHIVED: "0+600x10 6000xN", STORED: "0+600x10 6000xN"}, 200),
 )

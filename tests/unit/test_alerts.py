@@ -19,9 +19,10 @@ from monitoring.alerts.rules import Alert, Options, Record
 from monitoring.metrics import BatchMetrics, Metrics
 from tests.unit.alert_budgets import budget_cases
 from tests.unit.alert_cases import Case, Fired, cases
+from tests.unit.alert_cases_cold import cold_cases
 from tests.unit.alert_series import BESIDE, ONLY, WELL
 
-CASES = [*cases(), *budget_cases()]
+CASES = [*cases(), *cold_cases(), *budget_cases()]
 USUAL = Options(only=ONLY)
 ALERTS = alerts(USUAL)
 RUNBOOK = "docs/operations.md"
@@ -176,9 +177,9 @@ def test_rules_ask_for_metrics_that_exist() -> None:
         for rule in group.rules:
             names = set(re.findall(r"\bhotbasket[:_][\w:]+", rule.expression))
             assert names
-            assert set() == names - known
             if isinstance(rule, Record):
-                known |= {rule.name}
+                known |= {rule.name}  # it may go by what it said before
+            assert set() == names - known
 
 
 def test_the_cases_are_made_of_metrics_that_exist() -> None:
@@ -210,7 +211,7 @@ def test_a_scale_divides_windows_waits_and_bounds_of_days() -> None:
         ("[1h]", "[1m]"),
         ("[1d]", "[24m]"),
         ("for: 5m", "for: 5s"),
-        ("hotbasket_archive_lag_seconds > 151200\n", "hotbasket_archive_lag_seconds > 2520\n"),
+        ("hotbasket_archive_lag_seconds[5m]) > 151200\n", "hotbasket_archive_lag_seconds[5s]) > 2520\n"),
     ):
         assert usual.count(long) == short.count(brief) > 0
         assert short.count(long) == usual.count(brief) == 0
