@@ -9,12 +9,11 @@ from msgspec import Struct
 
 from batch.baskets.evaluate import PREDICTOR, Evaluation
 from batch.baskets.predictor import Predictor
-from batch.jobs import Job
+from batch.jobs import Job, SaidNo
 from batch.learning import known_of
 from batch.model_store import load
 from batch.next_basket import judge, windows
 from batch.samples import Items, day_number
-from domain.errors import Refused
 
 JUDGED_BY = ("recall@10", "ndcg@10")
 """The gate looks at these: the model's mean over shoppers is above that of every baseline."""
@@ -39,13 +38,12 @@ class Evaluated(Struct, frozen=True, kw_only=True):
     why: str
 
 
-class NotPromoted(Refused):
+class NotPromoted(SaidNo):
     """The new model is not better than the best baseline; what is in force stays."""
 
     def __init__(self, evaluated: Evaluated) -> None:
         """Takes what was found."""
-        super().__init__(evaluated.why)
-        self.evaluated = evaluated
+        super().__init__(evaluated.why, evaluated)
 
 
 def evaluate(job: Job) -> Evaluated:

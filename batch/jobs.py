@@ -13,7 +13,7 @@ import structlog
 
 from adapters.settings import Settings
 from domain.campaigns import Campaign
-from domain.errors import HotbasketError
+from domain.errors import HotbasketError, Refused
 from domain.ports.retailers import CatalogueItem, Retailer
 from monitoring.batch_export import export
 from monitoring.metrics import BatchMetrics
@@ -28,7 +28,22 @@ Report = Callable[[str, int, int], None]
 """Told of progress: the job, how much of it is done, of how much."""
 Done = TypeVar("Done", bound=msgspec.Struct)
 """What a job says it did."""
+NIGHT = "night"
+"""The whole of it, as metrics call it beside its steps."""
 _DETAIL_MAX = 2_000
+
+
+class SaidNo(Refused):
+    """A step ended as it should, and said that its run goes no further; nothing is to be done again or mended.
+
+    Args:
+        why: a sentence.
+        said: what the step found.
+    """
+
+    def __init__(self, why: str, said: msgspec.Struct) -> None:
+        super().__init__(why)
+        self.said = said
 
 
 class Job(NamedTuple):
@@ -73,6 +88,9 @@ def run(step: str, job: Job, work: Callable[[Job], Done]) -> Done:
         step: what the job is called.
         job: what it works on.
         work: does it and says what it did; its fields go into the line.
+
+    Raises:
+        SaidNo: as `work` did, which is a success all the same.
     """
     metrics = BatchMetrics()
     common = {"step": step, "retailer": job.retailer.name, "run": job.run_id}
@@ -80,19 +98,34 @@ def run(step: str, job: Job, work: Callable[[Job], Done]) -> Done:
     metrics.job_failed.labels(step).set(1)
     try:
         done = work(job._replace(metrics=metrics))
+    except SaidNo as refusal:
+        _succeeded(step, metrics)
+        log.info("step refused", **common, seconds=_since(started), detail=str(refusal)[:_DETAIL_MAX])
+        raise
     except BaseException as error:
         detail = str(error) if isinstance(error, HotbasketError) else f"{type(error).__name__}: {error}"
         # Whoever catches it prints the traceback of what is no expected failure.
         log.error("step failed", **common, seconds=_since(started), detail=detail[:_DETAIL_MAX])  # noqa: TRY400
         raise
     else:
-        metrics.job_failed.labels(step).set(0)
-        metrics.job_succeeded_at_s.labels(step).set_to_current_time()
+        _succeeded(step, metrics)
         log.info("step done", **{**msgspec.to_builtins(done), **common, "seconds": _since(started)})
         return done
     finally:
         metrics.job_s.labels(step).set(_since(started))
         _export(step, metrics, job.settings)
+
+
+def night_ended(job: Job) -> None:
+    """Leaves word that a whole night came to its end, whether it brought trees or said no."""
+    metrics = BatchMetrics()
+    _succeeded(NIGHT, metrics)
+    _export(NIGHT, metrics, job.settings)
+
+
+def _succeeded(step: str, metrics: BatchMetrics) -> None:
+    metrics.job_failed.labels(step).set(0)
+    metrics.job_succeeded_at_s.labels(step).set_to_current_time()
 
 
 def _export(step: str, metrics: BatchMetrics, settings: Settings) -> None:

@@ -47,7 +47,7 @@ def nightly(
 ) -> None:
     """Do the whole night: cool, train, evaluate, grow, push; one that was stopped goes on where it was.
 
-    A model that is no better than the best baseline is not promoted: the command exits with 1, and the trees in force
+    A model that is no better than the best baseline is not promoted: the night ends there, well, and the trees in force
     stay. Two nights at once on one warehouse are refused.
 
     Example: hotbasket batch nightly --data ./data

@@ -161,10 +161,12 @@ class Night:
                 generation = step.said.get("generation")
                 seen.generation = generation if isinstance(generation, int) else seen.generation
                 seen.step, seen.done, seen.of = None, 0, 0
-            case "step failed" | "night failed":
+            case "step failed" | "step refused" | "night failed":
                 if step is not None:
                     self._reached(step)
                 seen.error = str(said.get("detail") or said["event"])[:LINE_CHARS_KEPT]
+                if step is not None and said["event"] == "step refused":
+                    step.state = "done"
             case "progress" | "step done" | "night done":
                 pass  # of a part of a step, or nothing that is not known by now
             case _:

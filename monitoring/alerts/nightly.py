@@ -8,57 +8,76 @@ _NIGHT = "the-night-fails-or-pushed-bad-trees"
 _PRIVACY = "privacy-requests-wait"
 _KEPT = "data-beyond-its-time"
 TREES_H, COOL_H = 36, 30
-"""Hours after which trees are too old, and a night without cooling is missing."""
-_MISSING, _OBJECTIONS = 'fate="missing"', 'kind=~"suppress|unsuppress"'
+"""Hours after which a night's end, and a cooling, are missing."""
+_STORED, _NOT_COOLED, _OBJECTIONS = 'outcome="stored"', 'fate="missing"', 'kind=~"suppress|unsuppress"'
 DUE_SHARE = 0.8
 """Of the days that a privacy request may take."""
 
 
 def nightly(options: Options) -> Group:
     """Gives the group of the cold half."""
-    pushed, cooled = (
-        options.of("hotbasket_job_last_success_timestamp_seconds", f'step="{step}"') for step in ("push", "cool")
+    return Group("hotbasket, cold half", (*_missing(options), *_failed(options)))
+
+
+def _missing(options: Options) -> tuple[Alert, ...]:
+    """What a night did not bring, whether it broke, was killed or never began."""
+    succeeded = "hotbasket_job_last_success_timestamp_seconds"
+    cooled = options.of(succeeded, 'step="cool"')
+    # A night whose model is not promoted has come to its end, and pushes nothing.
+    ended = options.of(succeeded, 'step=~"push|night"')
+    stored = f"{options.of('hotbasket_events_total', _STORED)}[{options.window(DAY_S)}]"
+    return (
+        Alert(
+            name="HotbasketTreesOld",
+            severity="ticket",
+            expression=f"time() - max({ended}) > {options.scaled(TREES_H * HOUR_S)}",
+            for_s=10 * MINUTE_S,
+            summary="No night has come to its end",
+            description="A night last came to its end, or pushed trees, {{ $value | humanizeDuration }} ago.",
+            section=_NIGHT,
+        ),
+        Alert(
+            name="HotbasketNoNight",
+            severity="ticket",
+            expression=f"absent(last_over_time({ended}[{options.window(DAY_S)}]))\n"
+            f"and on ()\nsum(increase({stored} offset {options.window(TREES_H * HOUR_S)})) > 0",
+            for_s=10 * MINUTE_S,
+            summary="Nothing is known of any night",
+            description="Shoppers came days ago, and no night has ever told that it came to its end.",
+            section=_NIGHT,
+        ),
+        Alert(
+            name="HotbasketCoolingLate",
+            severity="ticket",
+            expression=f"time() - {cooled} > {options.scaled(COOL_H * HOUR_S)}",
+            for_s=10 * MINUTE_S,
+            summary="Events are not brought into the warehouse",
+            description="The last cooling that succeeded is {{ $value | humanizeDuration }} old.",
+            section=_NIGHT,
+        ),
     )
-    return Group(
-        "hotbasket, cold half",
-        (
-            Alert(
-                name="HotbasketTreesOld",
-                severity="ticket",
-                expression=f"time() - {pushed} > {options.scaled(TREES_H * HOUR_S)}",
-                for_s=10 * MINUTE_S,
-                summary="No new trees have come",
-                description="The last push of trees is {{ $value | humanizeDuration }} old.",
-                section=_NIGHT,
-            ),
-            Alert(
-                name="HotbasketCoolingLate",
-                severity="ticket",
-                expression=f"time() - {cooled} > {options.scaled(COOL_H * HOUR_S)}",
-                for_s=10 * MINUTE_S,
-                summary="Events are not brought into the warehouse",
-                description="The last cooling that succeeded is {{ $value | humanizeDuration }} old.",
-                section=_NIGHT,
-            ),
-            Alert(
-                name="HotbasketCoolingIncomplete",
-                severity="ticket",
-                expression=f"{options.of('hotbasket_cooled_rows', _MISSING)} > 0",
-                for_s=0,
-                at_once="the number stands until the next cooling",
-                summary="Events of the store are not in the warehouse",
-                description="{{ $value }} events of the store are not in the warehouse after cooling.",
-                section=_NIGHT,
-            ),
-            Alert(
-                name="HotbasketNightFailed",
-                severity="ticket",
-                expression=f"{options.of('hotbasket_job_failed')} == 1",
-                for_s=30 * MINUTE_S,
-                summary="A step of the night failed",
-                description="The last run of step {{ $labels.step }} failed.",
-                section=_NIGHT,
-            ),
+
+
+def _failed(options: Options) -> tuple[Alert, ...]:
+    return (
+        Alert(
+            name="HotbasketCoolingIncomplete",
+            severity="ticket",
+            expression=f"{options.of('hotbasket_cooled_rows', _NOT_COOLED)} > 0",
+            for_s=0,
+            at_once="the number stands until the next cooling",
+            summary="Events of the store are not in the warehouse",
+            description="{{ $value }} events of the store are not in the warehouse after cooling.",
+            section=_NIGHT,
+        ),
+        Alert(
+            name="HotbasketNightFailed",
+            severity="ticket",
+            expression=f"{options.of('hotbasket_job_failed')} == 1",
+            for_s=30 * MINUTE_S,
+            summary="A step of the night failed",
+            description="The last run of step {{ $labels.step }} failed.",
+            section=_NIGHT,
         ),
     )
 

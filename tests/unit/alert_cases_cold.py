@@ -13,6 +13,7 @@ from tests.unit.alert_series import (
     OVERDUE,
     PRIVACY_ERRORS,
     PUSHED,
+    STORED,
     TOO_OLD,
 )
 
@@ -22,15 +23,24 @@ def cold_cases() -> list[Case]:
     return [*_OF_NIGHTS, *_OF_PRIVACY]
 
 
+_ENDED = PUSHED.replace("push", "night")
+_NO_NIGHT = Fired("NoNight", "Shoppers came days ago, and no night has ever told that it came to its end.")
 _OF_NIGHTS = (
     Case(
         "TreesOld",
         "two nights without",
         {PUSHED: "-129700+60xN"},
         11,
-        (Fired("TreesOld", "The last push of trees is 1d 12h 2m 10s old.", {"step": "push"}),),
+        (Fired("TreesOld", "A night last came to its end, or pushed trees, 1d 12h 2m 10s ago."),),
     ),
     Case("TreesOld", "not quite", {PUSHED: "-129500+60xN"}, 11),
+    Case(
+        "TreesOld", "nights end, and push nothing", {PUSHED: "-999700+60xN", PUSHED.replace("push", "night"): "0xN"}, 11
+    ),
+    Case("NoNight", "for three days", {PUSHED: ""}, 4_320, (_NO_NIGHT,)),
+    Case("NoNight", "for three days, but for cooling by hand", {PUSHED: "", COOLED: "0+60xN"}, 4_320, (_NO_NIGHT,)),
+    Case("NoNight", "the shop opened this morning", {PUSHED: "", STORED: "_x1200 0+600xN"}, 1_900),
+    Case("NoNight", "nobody shops", {PUSHED: "", STORED: ""}, 4_320),
     Case(
         "CoolingLate",
         "a night without",

@@ -113,6 +113,20 @@ sys.exit(1)
     assert None is night.seen.generation
 
 
+async def test_a_model_that_is_not_promoted_is_told_with_its_reason(fake: Nightly) -> None:
+    """The gate did its work, and what comes behind it waits for a better model."""
+    night = fake(
+        """
+say("step done", step="train", seconds=1)
+say("step refused", step="evaluate", detail="not promoted: too few later baskets")
+say("night done", refused="evaluate")
+"""
+    )
+    await ended(night)
+    assert "not promoted: too few later baskets" == night.seen.error
+    assert ["skipped", "done", "done", "waiting", "waiting"] == [step.state for step in night.seen.steps]
+
+
 async def test_a_refusal_is_told_by_the_last_line(fake: Nightly) -> None:
     """A command that refuses before it starts anything prints one sentence, which is the error."""
     night = fake('print("25/11/26 WARN Spark: chatter\\nanother night runs", file=sys.stderr); sys.exit(1)')

@@ -65,6 +65,7 @@ def test_a_stopped_night_goes_on_where_it_was(spark: SparkSession, tmp_path: Pat
         nightly(job, {"grow": {"bonus": 5}}, steps)
     assert 'hotbasket_job_failed{step="grow"} 1.0' in (tmp_path / "hotbasket_grow.prom").read_text()
     assert 'hotbasket_job_failed{step="cool"} 0.0' in (tmp_path / "hotbasket_cool.prom").read_text()
+    assert not (tmp_path / "hotbasket_night.prom").exists()
     broken = False
     runs = Runs(job.warehouse, job.retailer_id)
     assert job.run_id == runs.for_day(DAY, "grow")
@@ -77,15 +78,23 @@ def test_a_stopped_night_goes_on_where_it_was(spark: SparkSession, tmp_path: Pat
 
 
 def test_a_run_that_was_not_promoted_goes_no_further(spark: SparkSession, tmp_path: Path) -> None:
-    """The next night of the day is a new run, and no step after the gate finds the refused one."""
+    """It is the night's good end: nobody is called. The day's next night is a new run, no step takes up the refused."""
     job = job_of(spark, tmp_path / "warehouse")
     verdict = Evaluated(promoted=False, shoppers=3, measures={}, paired={}, why="not promoted: too few")
 
     def evaluate(_: Job) -> Said:
         raise NotPromoted(verdict)
 
-    with pytest.raises(NotPromoted, match="too few"):
-        nightly(job, {}, {"evaluate": evaluate})
+    def grow(_: Job) -> Said:
+        raise AssertionError("nothing grows from a model that was refused")
+
+    night = nightly(job, {}, {"evaluate": evaluate, "grow": grow})
+    assert ("evaluate", ["evaluate"]) == (night.refused, list(night.steps))
+    assert not night.steps["evaluate"]["promoted"]
+    for step in ("evaluate", "night"):
+        left = (tmp_path / f"hotbasket_{step}.prom").read_text()
+        assert f'hotbasket_job_failed{{step="{step}"}} 0.0' in left
+        assert f'hotbasket_job_last_success_timestamp_seconds{{step="{step}"}}' in left
     runs = Runs(job.warehouse, job.retailer_id)
     assert ["refused"] == [step.state for step in runs.steps()]
     assert f"{DAY.isoformat()}.2" == runs.for_day(DAY, "grow")
