@@ -18,6 +18,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from adapters.certificates import cure_of
 from adapters.settings import Settings
 from domain.errors import PortError
 
@@ -127,11 +128,9 @@ async def _knock_at(address: str, security: dict[str, Any], settings: Settings) 
             "set HOTBASKET_KAFKA_USER and HOTBASKET_KAFKA_PASSWORD to a SCRAM-SHA-512 user of this listener",
         )
     except ssl.SSLError as error:
-        return Refusal(
-            "tls",
-            f"{address} can't be trusted: {error.reason or error}",
-            "set HOTBASKET_KAFKA_CA_FILE to their signer's certificate, and name brokers as their certificates do",
-        )
+        said = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason or str(error)
+        cure = "set HOTBASKET_KAFKA_CA_FILE to their signer's certificate, and name brokers as their certificates do"
+        return Refusal("tls", f"{address} can't be trusted: {said}", cure_of(said, cure))
     except (OSError, TimeoutError, KafkaError, ValueError) as error:
         return _closed(address, error, connection is not None, settings)
     finally:
@@ -141,6 +140,9 @@ async def _knock_at(address: str, security: dict[str, Any], settings: Settings) 
 
 
 def _closed(address: str, error: Exception, spoke: bool, settings: Settings) -> Refusal:
+    if isinstance(error, TimeoutError) and not spoke:
+        cure = "see whether the broker hangs, and what HOTBASKET_KAFKA and HOTBASKET_KAFKA_CA_FILE say of its listener"
+        return Refusal("address", f"{address} takes connections and says nothing in {_KNOCK_S:g} s", cure)
     said = f"{address} takes connections and ends the conversation: {str(error) or type(error).__name__}"
     if spoke and not settings.kafka_user:
         return Refusal("password", said, "it wants a user: set HOTBASKET_KAFKA_USER and HOTBASKET_KAFKA_PASSWORD")

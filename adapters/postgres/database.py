@@ -20,7 +20,15 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
-from adapters.postgres.faults import CONTROL_PLANE, CannotConnect, connection_fault, port_error, silent_fault
+from adapters.postgres.faults import (
+    CONTROL_PLANE,
+    CannotConnect,
+    connection_fault,
+    port_error,
+    silent_fault,
+    untrusted_fault,
+)
+from adapters.postgres.handshake import why_untrusted
 from adapters.settings import Settings
 from domain.errors import Refused
 
@@ -259,6 +267,9 @@ class Database:
         except psycopg.Error as error:
             # Not chained: the driver's error holds the password.
             fault = connection_fault(error, secrets, timeout_s=timeout_s, variable=variable)
+            if fault.stage == "tls" and self._access.ca_file:
+                why = await why_untrusted(self._host, self._port, self._access.ca_file, timeout_s)
+                fault = untrusted_fault(fault, why)
             raise CannotConnect(self.address, fault) from None
         return Session(connection, self.address, statement_s, variable)
 

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import psycopg
 from psycopg import errors
 
+from adapters.certificates import cure_of
 from domain.errors import PortError, Refused
 
 CONTROL_PLANE = "HOTBASKET_POSTGRES"
@@ -94,6 +95,16 @@ def connection_fault(error: psycopg.Error, secrets: Sequence[str], *, timeout_s:
         return Fault("tls", said, _PLAIN_CURE.format(variable=variable), retriable=False)
     stage = _stage(said, used_password=error.pgconn is not None and error.pgconn.used_password)
     return Fault(stage, said, _cure(stage, variable), retriable=stage == "server")
+
+
+def untrusted_fault(fault: Fault, why: str) -> Fault:
+    """Gives a fault of TLS with what is wrong with the certificate, as far as that could be found out.
+
+    Args:
+        fault: the driver's.
+        why: OpenSSL's words; empty = not found out.
+    """
+    return fault._replace(detail=f"{fault.detail}: {why}", cure=cure_of(why, fault.cure)) if why else fault
 
 
 def silent_fault(timeout_s: float, variable: str) -> Fault:

@@ -17,6 +17,7 @@ from cassandra import (
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ErrorMessage
 
+from adapters.certificates import cure_of
 from adapters.settings import Settings
 from domain.errors import PortError
 
@@ -70,12 +71,12 @@ def refusal(error: BaseException, settings: Settings) -> Refusal:
     # The driver puts the handshake's error into the text of one of its own.
     handshake = _first(causes, ssl.SSLError) or next((cause for cause in causes[1:] if "[SSL" in str(cause)), None)
     if handshake is not None:
-        return Refusal(
-            "tls",
-            f"no TLS with {settings.scylla} ({_text(handshake)})",
+        cure = (
             "set HOTBASKET_SCYLLA_CA_FILE to the PEM file that signs the nodes' certificates, which must name their IP"
-            " addresses; leave it empty where the nodes speak without TLS",
+            " addresses; leave it empty where the nodes speak without TLS"
         )
+        said = _text(handshake)
+        return Refusal("tls", f"no TLS with {settings.scylla} ({said})", cure_of(said, cure))
     closed = "" if settings.scylla_ca_file else "; if the nodes ask for TLS, set HOTBASKET_SCYLLA_CA_FILE"
     return Refusal(
         "reachable",

@@ -66,6 +66,13 @@ def hotbasket_json(*arguments: str | Path, **more: str) -> Any:
     return json.loads(ran.stdout)
 
 
+def status(url: str) -> int:
+    """The status of a GET."""
+    with _OPENER.open(url, timeout=30) as answer:
+        code: int = answer.status
+        return code
+
+
 class Running:
     """`hotbasket run` in a process of its own, on free ports; a context manager that ends it.
 

@@ -7,13 +7,12 @@ import shutil
 import signal
 import socket
 import stat
-import urllib.request
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.cli.running import Running, hotbasket, hotbasket_json
+from tests.cli.running import Running, hotbasket, hotbasket_json, status
 
 SECRET_MODE = 0o600
 
@@ -22,13 +21,6 @@ def event(shopper_id: str = "c-1", **more: object) -> dict[str, object]:
     """A page view of a shopper."""
     view = {"type": "PageViewed", "page": {"kind": "home"}, "occurred_at": "2026-01-01T10:00:00Z"}
     return view | {"event_id": str(uuid4()), "shopper_id": shopper_id} | more
-
-
-def status(url: str) -> int:
-    """The status of a GET."""
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as answer:
-        code: int = answer.status
-        return code
 
 
 def refused(*arguments: str | Path, **more: str) -> str:

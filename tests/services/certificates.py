@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,9 +52,14 @@ class Authority:
         self.file = folder / "ca.pem"
         self._authority.cert_pem.write_to_path(str(self.file))
 
-    def issue(self, name: str) -> ServerCertificate:
-        """Issues a certificate for servers on this machine; its files carry the name."""
-        issued = self._authority.issue_cert(HOST, "localhost")
+    def issue(self, name: str, not_after: datetime | None = None) -> ServerCertificate:
+        """Issues a certificate for servers on this machine; its files carry the name.
+
+        Args:
+            name: of the files.
+            not_after: when it expires; None = not for years.
+        """
+        issued = self._authority.issue_cert(HOST, "localhost", not_after=not_after)
         chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
         key = load_pem_private_key(issued.private_key_pem.bytes(), password=None)
         key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
