@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from monitoring.plain import PlainCounter, PlainHistogram
@@ -342,3 +344,6 @@ class Metrics(
         self.registry = CollectorRegistry()
         for part in _PARTS:
             part.__init__(self, self.registry)
+        Gauge(
+            "hotbasket_clock_timestamp_seconds", "This process's wall clock at the scrape", registry=self.registry
+        ).set_function(time.time)

@@ -15,6 +15,8 @@ IDLE_PER_S = 0.1
 """Events a second below which it may be chance that none was processed: a labelled counter is born with its first."""
 CHECKPOINT_AGE_S = 60
 CONTROL_AGE_S = 30
+CLOCK_S = 5
+"""Between a process's clock and Prometheus', of which a scrape that takes long is a part."""
 SILENT_S = 30 * MINUTE_S
 """In which an archiver has to copy something, if there is anything; after as long again somebody hears of it."""
 FAILED_MAX = 10
@@ -28,6 +30,7 @@ def live(options: Options) -> Group:
 
 
 def _serving(options: Options) -> tuple[Record | Alert, ...]:
+    clock = options.of("hotbasket_clock_timestamp_seconds")
     return (
         # Other jobs of the same Prometheus are none of ours: a process is one that was scraped as such, ever since.
         Record(
@@ -62,6 +65,16 @@ def _serving(options: Options) -> tuple[Record | Alert, ...]:
             summary="A process goes by old keys, catalogues and lists",
             description="{{ $labels.instance }} last saw the control data {{ $value | humanizeDuration }} ago.",
             section="postgres-is-down-or-slow",
+        ),
+        Alert(
+            name="HotbasketClockWrong",
+            severity="ticket",
+            # A sample's timestamp is when Prometheus asked for it, by its own clock.
+            expression=f"abs({clock} - timestamp({clock})) > {CLOCK_S}",
+            for_s=5 * MINUTE_S,
+            summary="A clock is wrong",
+            description="{{ $labels.instance }} and Prometheus disagree by {{ $value | humanizeDuration }}.",
+            section="a-clock-is-wrong",
         ),
     )
 

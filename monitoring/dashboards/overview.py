@@ -10,6 +10,7 @@ _ACKNOWLEDGED = rate("hotbasket_ack_seconds_count")
 _TURNED_AWAY = else_zero(rate("hotbasket_refused_requests_total", f'error=~"{UNACKNOWLEDGED}"'))
 _BROKEN = else_zero(rate("hotbasket_gateway_errors_total", 'what="request"'))
 _OWNED = f"sum({of('hotbasket_partitions_owned')})"
+_CLOCK = of("hotbasket_clock_timestamp_seconds")
 _UP = of("up")
 # Other jobs of the same Prometheus are none of ours: a process is one that was scraped as such within the hour.
 _SEEN = f"last_over_time({of('hotbasket_streams_open')}[1h])"
@@ -156,7 +157,7 @@ _FAILURES = Row(
 
 _OWNERSHIP = Row(
     title="Who owns what, who knows what",
-    width=8,
+    width=6,
     panels=(
         Chart(
             title="Partitions by worker",
@@ -183,6 +184,14 @@ _OWNERSHIP = Row(
             unit="s",
             queries=(Query(of("hotbasket_control_age_seconds"), "{{instance}}"),),
             limits=Limits(warn=2, bad=30),
+        ),
+        Chart(
+            title="Clocks",
+            description="How far each process's clock is from Prometheus'; over 5 s is bad: campaigns open and tokens "
+            "end at other times than they say.",
+            unit="s",
+            queries=(Query(f"abs({_CLOCK} - timestamp({_CLOCK}))", "{{instance}}"),),
+            limits=Limits(warn=2, bad=5),
         ),
     ),
 )

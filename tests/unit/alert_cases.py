@@ -9,6 +9,7 @@ from tests.unit.alert_series import (
     ARCHIVE_LAG,
     ARCHIVED,
     ARCHIVER,
+    CLOCK,
     CONTROL_AGE,
     FAILED,
     GAP,
@@ -118,6 +119,18 @@ _OF_GATEWAYS = (
         (Fired("ControlDataOld", "worker-0 last saw the control data 32s ago.", WORKER),),
     ),
     Case("ControlDataOld", "Postgres is slow", {CONTROL_AGE: "29xN"}, 6),
+    *(
+        Case(
+            "ClockWrong",
+            f"by an hour, {way}",
+            {CLOCK: f"{start}+60xN"},
+            7,
+            (Fired("ClockWrong", "worker-0 and Prometheus disagree by 1h 0m 0s.", WORKER),),
+        )
+        for way, start in (("ahead", 3_600), ("behind", -3_600))
+    ),
+    Case("ClockWrong", "by a little", {CLOCK: "4+60xN"}, 7),
+    Case("ClockWrong", "and put right", {CLOCK: "3600+60x3 240+60xN"}, 8),
 )
 _UNREADABLE = FAILED.replace("not_processed", "undecodable")
 _OF_WORKERS = (

@@ -17,6 +17,7 @@ SHOWN, SHOWN_IN_TIME = (
 REFUSED = f'hotbasket_refused_requests_total{{{G}, status="503", error="log_unavailable"}}'
 READY, OWNED = f"hotbasket_gateway_ready{{{G}}}", f"hotbasket_partitions_owned{{{W}}}"
 LAG, CONTROL_AGE = f"hotbasket_worker_lag_seconds{{{W}}}", f"hotbasket_control_age_seconds{{{W}}}"
+CLOCK = f"hotbasket_clock_timestamp_seconds{{{W}}}"
 PROCESSED = f'hotbasket_processed_events_total{{{W}, type="ProductAdded"}}'
 FAILED = f'hotbasket_failed_events_total{{{W}, reason="not_processed"}}'
 NOT_SAVED, SAVED_AGE = f"hotbasket_checkpoint_failures_total{{{W}}}", f"hotbasket_checkpoint_age_seconds{{{W}}}"
@@ -49,6 +50,7 @@ WELL: Mapping[str, str] = {
     OWNED: "64xN",
     LAG: "0.1xN",
     CONTROL_AGE: "0.4xN",
+    CLOCK: "2+60xN",
     PROCESSED: "0+600xN",
     FAILED: "2xN",
     FAILED.replace("_total", "_created"): "-864000xN",
