@@ -96,7 +96,11 @@ class Results:
 
 
 class Process(Struct, frozen=True):
-    """Worker → region: activate who was loaded, then process the items in order."""
+    """Worker → region: activate who was loaded, then process the items in order.
+
+    Attributes:
+        now_ms: the worker's time, for who looks back.
+    """
 
     token: int
     items: Sequence[Item]
@@ -104,6 +108,7 @@ class Process(Struct, frozen=True):
     tree_version: int
     results: Results
     market: Market | None = None
+    now_ms: int = 0
 
 
 class Missing(Struct, frozen=True):
@@ -155,6 +160,7 @@ class Deliver(Struct, frozen=True):
     item: Item
     results: Results
     market: Market | None
+    now_ms: int
 
 
 class Forget(Struct, frozen=True):

@@ -12,17 +12,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-import msgspec
-
 from actors.campaigns_now import MarketPorts
+from actors.inherited_purse import inherited_purse
 from actors.lease_desk import LeaseDesk
 from actors.messages import Item, Loaded, Peek, Results
 from actors.residents import Residents
 from actors.tail import Tail, read_tail
+from actors.traced import tell
 from adapters.retry import until_done
 from domain.arbitration import Market
 from domain.campaigns_in_force import InForce
-from domain.errors import Fenced, PortError
+from domain.errors import Fenced
 from domain.ids import BEGINNING, Position, ShopperKey
 from domain.ports.clock import Clock
 from domain.ports.event_log import Batch, Committed, EventLog
@@ -31,10 +31,10 @@ from domain.ports.failed_events import FailedEvent, FailedEvents
 from domain.ports.snapshot_store import Snapshot, SnapshotStore
 from domain.ports.tree_store import TreeStore
 from domain.purse import Purse, purse_key
-from domain.purse import decode as decode_purse
 from domain.records import SCHEMA_VERSION, Decided, Failed, Lease, Progress, Record, Undecodable
 from domain.shopper import encode
 from monitoring.metrics import CampaignMetrics, Metrics
+from monitoring.trace_lines import TraceLines
 
 _SLICE = 250
 """Shoppers handled between two turns of the event loop, so that no request waits for a checkpoint."""
@@ -48,6 +48,7 @@ class Stores(NamedTuple):
     Attributes:
         expire: removes what is old and saved from stores that can't do so by themselves; gives how many records.
         market: campaigns and their budgets; None = campaigns are not asked.
+        lines: where sampled traces are told of; None = nowhere.
     """
 
     events: EventLog
@@ -59,6 +60,7 @@ class Stores(NamedTuple):
     metrics: Metrics
     expire: Callable[[], Awaitable[int]] | None = None
     market: MarketPorts | None = None
+    lines: TraceLines | None = None
 
 
 class Unsaved(NamedTuple):
@@ -163,6 +165,8 @@ class Partition:
             undecodable = [failure for failure in failures if not failure.event_id]
             records = sorted([*results.records, *undecodable], key=_position) if undecodable else results.records
             await self._say(records, last, leases)
+            if self._stores.lines is not None:
+                tell(self._stores.lines, fresh, records, self._stores.clock.now_ms())
             self._count(fresh, failures, results, self._stores.clock.monotonic_s() - started_s)
         self._failures += failures
         self.through = last
@@ -299,8 +303,8 @@ class Partition:
             self._metrics.activations.inc(len(absent))
         self._dirty.update(keys)
         self.is_ahead = True
-        now_s = self._stores.clock.monotonic_s()
-        return self._residents.process(self.token, items, loaded, tree_version, now_s, market)
+        now_s, now_ms = self._stores.clock.monotonic_s(), self._stores.clock.now_ms()
+        return self._residents.process(self.token, items, loaded, tree_version, now_s, market, now_ms)
 
     async def _until_done(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         return await until_done(attempt, lambda _: self._metrics.worker_errors.labels(what).inc())
@@ -371,23 +375,5 @@ async def take(number: int, worker_id: str, stores: Stores) -> Partition:
     if newest is not None:
         await stores.events.seek(number, max(newest, tail.through))
     await stores.events.seek(number, committed.through if committed is not None else BEGINNING)
-    return Partition(number, token, committed, tail, await _purse(number, tail, stores), stores)
-
-
-async def _purse(number: int, tail: Tail, stores: Stores) -> Purse:
-    """Gives the partition's purse as its owner before left it: the saved one, and what the tail says since."""
-    if stores.market is None:
-        return Purse()
-    key = purse_key(number)
-    payload = (await stores.snapshots.load([key])).get(key)
-    try:
-        purse = decode_purse(payload) if payload is not None else Purse()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise PortError(
-            f"the purse of partition {number} can't be read ({error}): run the newer hotbasket", retriable=False
-        ) from error
-    for position, said in tail.said.items():
-        if isinstance(said, Decided) and position > purse.position:
-            purse.take(said)
-    purse.lease(tail.leases)
-    return purse
+    purse = await inherited_purse(number, tail, stores.snapshots) if stores.market is not None else Purse()
+    return Partition(number, token, committed, tail, purse, stores)

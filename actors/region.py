@@ -82,9 +82,10 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
                 self.send(address, TakeTree(loaded.tree))
             self._tree_versions[key] = batch.tree_version
         residents, token, results, market = self._residents, batch.token, batch.results, batch.market
+        now_ms = batch.now_ms
         erased: set[ShopperKey] = set()
         for item in batch.items:
-            self.send(residents[item.record.key], Deliver(token, item, results, market))
+            self.send(residents[item.record.key], Deliver(token, item, results, market, now_ms))
             if isinstance(item.record.event, ShopperErased):
                 erased.add(item.record.key)
         # Behind the batch: trees are asked for before one, and what stands in this one still has to meet some tree.

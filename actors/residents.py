@@ -103,10 +103,11 @@ class Residents:
         tree_version: int,
         now_s: float,
         market: Market | None = None,
+        now_ms: int = 0,
     ) -> Results:
         """Tells the regions, and gives what came of it; records in the order of their events.
 
-        What was decided is folded into the market's purse.
+        What was decided is folded into the market's purse, and says that it was at `now_ms`.
 
         Raises:
             RuntimeError: an actor failed outside what it catches. Its system only logs that, so it is noticed here:
@@ -121,7 +122,8 @@ class Residents:
         results = Results()
         for number, members in split.items():
             stripe = self._stripes[number]
-            stripe.tell(Process(token, members, split_loaded.get(number, {}), tree_version, results, market))
+            loads = split_loaded.get(number, {})
+            stripe.tell(Process(token, members, loads, tree_version, results, market, now_ms))
             for item in members:
                 stripe.touch(item.record.key, now_s)
         if results.processed != len(items):

@@ -53,7 +53,7 @@ class ShopperActor(Actor):  # type: ignore[misc]  # thespian is untyped
         resident = self._resident
         if type(message) is Deliver:
             if resident is not None:
-                answer = resident.process(message.item, message.token, message.market)
+                answer = resident.process(message.item, message.token, message.market, message.now_ms)
                 message.results.processed += 1
                 if answer is not NOTHING:
                     self.send(sender, answer)
@@ -106,7 +106,7 @@ class Resident:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the bytes, it must not harm the shopper's neighbours
             self._tree_fault = _where(error)
 
-    def process(self, item: Item, token: int, market: Market | None = None) -> Answer:
+    def process(self, item: Item, token: int, market: Market | None = None, now_ms: int = 0) -> Answer:
         """Applies one event and decides, or adopts what was decided; a poison event changes nothing.
 
         Returns:
@@ -132,7 +132,7 @@ class Resident:
                 return Answer(repeat=True, faults=applied.faults) if applied.faults else _REPEAT
             decided = item.decided
             if not item.adopting:
-                self.state, decided = decide(applied, item.record, self.tree, token, market)
+                self.state, decided = decide(applied, item.record, self.tree, token, market, now_ms)
                 if decided is not None and market is not None:
                     market.purse.take(decided)
             else:

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
         pattern=r"^[a-zA-Z0-9._-]{0,100}$",
         description="stable name of this machine's workers and archivers; empty = the host's name",
     )
+    trace_lines_per_s: int = Field(
+        default=50, ge=0, le=10_000, description="log lines a second about sampled traces, of one process; 0 = none"
+    )
 
     # Gateway: what a request may be.
     event_bytes_max: int = Field(default=32 * KIB, ge=KIB, le=1_024 * KIB, description="bytes of one event")

@@ -36,6 +36,7 @@ from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
 from monitoring.metrics import Metrics
 from monitoring.server import MetricsServer
+from monitoring.trace_lines import TraceLines
 
 if TYPE_CHECKING:
     from adapters.vault_wiring import OpenedVault
@@ -133,6 +134,7 @@ async def serve_worker(settings: Settings, number: int, ready: Callable[[], None
             opened.metrics,
             expire=ports.expire,
             market=MarketPorts(ports.campaigns, ports.ledger, ports.retailers, zone_of),
+            lines=TraceLines(settings.trace_lines_per_s, opened.clock.monotonic_s),
         )
         worker = Worker(stores, settings.model_copy(update={"checkpoint_s": settings.kafka_checkpoint_s}), member)
 

@@ -37,6 +37,7 @@ from gateway.stores import Keys
 from gateway.stores import Stores as GatewayStores
 from monitoring.metrics import Metrics
 from monitoring.server import MetricsServer
+from monitoring.trace_lines import TraceLines
 
 WORKER_ID = "embedded"
 log = structlog.get_logger("hotbasket.run")
@@ -166,6 +167,7 @@ async def _assemble(
         metrics,
         expire=ports.expire,
         market=MarketPorts(ports.campaigns, ports.ledger, ports.retailers, zone_of),
+        lines=TraceLines(settings.trace_lines_per_s, clock.monotonic_s),
     )
     return _Parts(gateway, Worker(worker_stores, settings, WORKER_ID), demo)
 

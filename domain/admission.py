@@ -86,6 +86,7 @@ def admit(event: OutsideEvent, arrival: Arrival, *, sent_at_ms: int | None, plai
         verified=arrival.verified,
         known=known,
         presumed=consent is None,
+        trace=arrival.trace,
     )
     return Accepted((record,), redacted)
 

@@ -51,7 +51,7 @@ _NOTHING = Entered()
 
 
 def decide(
-    applied: Applied, record: Record, tree: Tree | None, token: int, market: Market | None = None
+    applied: Applied, record: Record, tree: Tree | None, token: int, market: Market | None = None, now_ms: int = 0
 ) -> tuple[Shopper, Decided | None]:
     """Places the shopper in the tree and decides what to show.
 
@@ -61,6 +61,7 @@ def decide(
         tree: the shopper's newest tree, else the retailer's default, else None.
         token: of the owner that speaks.
         market: campaigns, and what may be promised; None = campaigns are not asked, and every proposal stands.
+        now_ms: the worker's time: nothing depends on it, and only who looks back reads it; 0 = not said.
 
     Returns:
         The state afterwards, and the record for the experience log; None where the event neither emitted, withdrew,
@@ -70,7 +71,7 @@ def decide(
     state = applied.state
     drawn = draw_rights(applied, record, market)
     if applied.stays or state.is_withdrawn or state.is_suppressed:
-        return _stays(applied, record, token, drawn)
+        return _stays(applied, record, token, drawn, now_ms)
     entered = _NOTHING
     generation, walked_from, node_id = 0, "", ""
     last: Node | None = None
@@ -79,8 +80,7 @@ def decide(
         walk = take_walk(tree, start, Facts(state, record), idle=applied.idle)
         last = walk.nodes[-1]
         generation, walked_from, node_id = tree.generation, start.node_id, last.node_id
-        if len(walk.nodes) > 1:
-            entered = _entered(state, record, tree, walk, market, drawn.slots)
+        entered = _entered(state, record, tree, walk, market, drawn.slots) if len(walk.nodes) > 1 else _NOTHING
     again: tuple[Decision, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
     if state.slots and (applied.total_changed or applied.paid or applied.settlements):
@@ -112,11 +112,12 @@ def decide(
         reservations=entered.reservations,
         settlements=applied.settlements + drawn.settlements,
         plays=drawn.plays,
+        processed_at_ms=now_ms,
     )
     return adopt(state, decided), decided
 
 
-def _stays(applied: Applied, record: Record, token: int, drawn: Drawn) -> tuple[Shopper, Decided | None]:
+def _stays(applied: Applied, record: Record, token: int, drawn: Drawn, now_ms: int) -> tuple[Shopper, Decided | None]:
     """Decides what moves nobody: where the shopper stands, and the timer there, stay as they are."""
     state = applied.state
     withdrawals: tuple[Withdrawal, ...] = ()
@@ -142,6 +143,7 @@ def _stays(applied: Applied, record: Record, token: int, drawn: Drawn) -> tuple[
         settlements=applied.settlements + drawn.settlements,
         plays=drawn.plays,
         stays=True,
+        processed_at_ms=now_ms,
     )
     return adopt(state, decided), decided
 
@@ -296,6 +298,7 @@ def _experience(
         node_id=bid.node_id,
         content=content,
         campaign_id=campaign_id,
+        trace=facts.record.trace,
     )
 
 
@@ -337,6 +340,7 @@ def _still_missing(state: Shopper, record: Record, shown: Experience, threshold_
         experience_id=experience_id(state.retailer_id, state.shopper, record.event.event_id, shown.slot),
         decided_at_ms=state.clock_ms,
         trigger_event_id=record.event.event_id,
+        trace=record.trace,
         content={**shown.content, "missing_minor": threshold_minor - state.basket.total_minor},
     )
     why = (Why(condition=below, seen=state.basket.total_minor, held=True),)

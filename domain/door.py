@@ -11,6 +11,7 @@ from msgspec import Struct
 from domain.events import Consent
 from domain.personal_data import Kind
 from domain.records import Known, Record
+from domain.traces import NO_TRACE
 
 EVENT_BYTES_MAX = 32 * 1024
 """Bytes of one event's JSON after inflating: 32,768."""
@@ -50,12 +51,14 @@ class Arrival(Struct, frozen=True):
         received_at_ms: by the gateway's clock.
         verified: the request carried the retailer's secret key.
         is_refused: the browser that sent it refuses personalisation, whatever its events say of consent.
+        trace: under which it was sent (`domain.traces`).
     """
 
     door: Door
     received_at_ms: int
     verified: bool
     is_refused: bool = False
+    trace: str = NO_TRACE
 
 
 class Accepted(Struct, frozen=True):

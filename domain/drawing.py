@@ -281,6 +281,7 @@ def _told(stage: _Stage, right: Reservation, content: dict[str, Any], until_ms: 
             node_id=node_id,
             content=content,
             campaign_id=right.campaign_id,
+            trace=stage.record.trace,
         ),
         path=(node_id,),
         why=(),

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from domain.traces import NO_TRACE
+
 Kind = Literal["personalised_promotion", "gamified_promotion", "recommendation", "basket_tension"]
 
 
@@ -22,6 +24,7 @@ class Experience(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
         tree_generation, node_id: where it came from.
         content: by kind, as in the tree; a basket tension also has `missing_minor`.
         campaign_id: whose budget, if any.
+        trace: of the event that caused it (`domain.traces`); empty where that has none.
     """
 
     experience_id: str
@@ -34,6 +37,7 @@ class Experience(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     node_id: str
     content: dict[str, Any]
     campaign_id: str | None = None
+    trace: str = NO_TRACE
 
 
 class Withdrawal(Struct, frozen=True, kw_only=True, gc=False):

@@ -23,6 +23,7 @@ from domain.foreign import Fields
 from domain.personal_data import Kind
 from domain.records import Record
 from domain.timestamps import is_plausible
+from domain.traces import NO_TRACE
 
 __all__ = ["EVENT_BYTES_MAX", "Accepted", "BadBody", "Door", "Dropped", "Outcome", "Rejected", "read"]
 
@@ -36,7 +37,15 @@ _loose = msgspec.json.Decoder(float_hook=Decimal)
 _with_id = msgspec.json.Decoder(_WithId)
 
 
-def read(body: bytes, door: Door, *, received_at_ms: int, verified: bool, is_refused: bool = False) -> list[Outcome]:
+def read(
+    body: bytes,
+    door: Door,
+    *,
+    received_at_ms: int,
+    verified: bool,
+    is_refused: bool = False,
+    trace: str = NO_TRACE,
+) -> list[Outcome]:
     """Reads a request's body.
 
     Args:
@@ -45,6 +54,7 @@ def read(body: bytes, door: Door, *, received_at_ms: int, verified: bool, is_ref
         received_at_ms: by the gateway's clock, Unix milliseconds.
         verified: the key was the secret one.
         is_refused: the sender refuses personalisation (`Sec-GPC: 1`).
+        trace: under which the request was sent (`domain.traces`).
 
     Returns:
         What becomes of each source event, in the order of the body; at least one. Equal bodies give equal event ids.
@@ -52,7 +62,7 @@ def read(body: bytes, door: Door, *, received_at_ms: int, verified: bool, is_ref
     Raises:
         BadBody: the body as a whole can't be read; nothing of it was taken.
     """
-    arrival = Arrival(door, received_at_ms, verified, is_refused)
+    arrival = Arrival(door, received_at_ms, verified, is_refused, trace)
     try:
         event = _native.decode(body)
     except (*UNREADABLE, RecursionError):

@@ -15,6 +15,7 @@ from msgspec import Struct
 from domain.events import AnyEvent, InsideEvent
 from domain.experiences import Experience, Withdrawal
 from domain.ids import Position, ShopperKey
+from domain.traces import NO_TRACE
 
 SCHEMA_VERSION = 1
 
@@ -40,6 +41,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         verified: posted with the retailer's secret key.
         known: by product id, what the catalogue knew at that moment.
         presumed: the event itself said nothing of consent: it came in by the retailer's default, and gives none back.
+        trace: of the request that brought it (`domain.traces`); empty where the request named none.
     """
 
     schema_version: int
@@ -50,6 +52,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     verified: bool = False
     known: dict[str, Known] = {}
     presumed: bool = False
+    trace: str = NO_TRACE
 
     @property
     def key(self) -> ShopperKey:
@@ -267,6 +270,7 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decide
         settlements: of reservations made before.
         plays: draws of rights given before.
         stays: the event was no activity of the shopper's: the place in the tree and the timer there stay.
+        processed_at_ms: when, by the worker's clock, Unix milliseconds; 0 = not known.
     """
 
     schema_version: int
@@ -289,6 +293,7 @@ class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="decide
     settlements: tuple[Settlement, ...] = ()
     plays: tuple[Played, ...] = ()
     stays: bool = False
+    processed_at_ms: int = 0
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed", gc=False):

@@ -44,6 +44,7 @@ from gateway.stores import Keys, Stores
 from gateway.streams import Streams
 from gateway.subscriptions import Subscriptions
 from gateway.tally import Tally
+from gateway.traced import Traced
 from gateway.wait_for import WaitFor
 from gateway.waits import Waits
 from gateway.winners import Winners
@@ -84,16 +85,16 @@ class Gateway:
         if stores.vault is not None and keys.claims is not None:
             small = Bodies(settings, self._deadlines, self._load, bytes_max=BODY_BYTES_MAX)
             claims = Claims(stores.vault, keys.claims, stores, self._doorkeeper, small, settings)
-        winners = Winners(claims)
-        self._streams = Streams(settings, stores.clock, stores.metrics, winners)
+        winners, traced = Winners(claims), Traced(settings, stores.clock)
+        self._streams = Streams(settings, stores.clock, stores.metrics, winners, traced)
         recent, waits = Recent(settings, stores.clock, stores.metrics), Waits()
         self._recent, self._waits = recent, waits
         self._follower = Follower(stores, recent, waits, self._streams.deliver)
         self._is_started = False
         bodies = Bodies(settings, self._deadlines, self._load)
         subscriptions = Subscriptions(keys, settings, stores.clock)
-        wait_for = WaitFor(stores, waits, recent, subscriptions, settings, winners)
-        auditor, tally = Auditor(stores, keys), Tally(stores.metrics)
+        wait_for = WaitFor(stores, waits, recent, subscriptions, settings, winners, traced)
+        auditor, tally = Auditor(stores, keys), Tally(stores.metrics, traced)
         self._withdrawals = Withdrawals(stores, keys, auditor, settings)
         ends = self._withdrawals
         collect = Collect(stores, self._doorkeeper, bodies, self._deadlines, wait_for, tally, ends, settings)

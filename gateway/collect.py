@@ -22,6 +22,7 @@ from domain.faults import BadBody
 from domain.incoming import read
 from domain.ports.event_log import Place
 from domain.records import Record
+from domain.traces import NO_TRACE, read_traceparent
 from gateway.access import Access, Doorkeeper
 from gateway.answers import JSON, Headers, Refusal
 from gateway.body import Bodies, RequestHeaders
@@ -101,9 +102,14 @@ class Collect:
         self._bodies.check_type(headers)
         body = await self._bodies.read(receive, headers)
         try:
-            is_refused = headers.get(b"sec-gpc") == b"1"
+            named = headers.get(b"traceparent")
             outcomes = read(
-                body, access.door, received_at_ms=clock.now_ms(), verified=access.is_verified, is_refused=is_refused
+                body,
+                access.door,
+                received_at_ms=clock.now_ms(),
+                verified=access.is_verified,
+                is_refused=headers.get(b"sec-gpc") == b"1",
+                trace=NO_TRACE if named is None else read_traceparent(named),
             )
         except BadBody as bad:
             raise Refusal(bad.error, bad.detail, bad.path) from None
@@ -111,12 +117,14 @@ class Collect:
             accepted = outcomes[0]
             records = accepted.records
             self._check_rate(access, 1, records, started_s)
-            await self._append(records)
+            places = await self._append(records)
             event_id = _encode(records[0].event.event_id)
             await send({"type": "http.response.start", "status": 200, "headers": [*_STORED_HEADERS, *cors]})
             await send({"type": "http.response.body", "body": _STORED_HEAD + event_id + _STORED_TAIL})
             self._tally.stored(accepted)
             self._tally.acknowledged(clock.monotonic_s() - started_s)
+            if records[0].trace:
+                self._tally.traced(records, places)
             return
         answer = await self._several(outcomes, access, headers, started_s)
         await send({"type": "http.response.start", "status": 200, "headers": _headers(answer, cors)})
@@ -142,6 +150,8 @@ class Collect:
             elif isinstance(outcome, Dropped):
                 self._tally.dropped(outcome)
         self._tally.acknowledged(self._clock.monotonic_s() - started_s)
+        if any(record.trace for record in records):
+            self._tally.traced(records, places)
         experiences: Experiences = None
         if b"prefer" in headers:
             experiences = await self._wait_for.experiences(headers, access, records, places)

@@ -86,6 +86,7 @@ def _collect() -> Json:
         parameters=[
             header("Prefer", "`wait=S`: answer when these events are processed, or after S seconds (at most 2)."),
             header("X-Hotbasket-Subscription", "With the write key: whose experiences may be in the answer."),
+            header("traceparent", "W3C trace context of these events; what is malformed is passed over."),
             header("Content-Encoding", "`gzip` or none.", {"type": "string", "enum": ["gzip", "identity"]}),
         ],
         requestBody=body_of(body, "application/json", "text/plain"),
@@ -226,7 +227,8 @@ def _experience() -> Json:
         "node_id": text,
         "content": {"type": "object"},
     }
-    return object_of({**fields, "campaign_id": text}, *fields, closed=True)
+    trace = {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$"}
+    return object_of({**fields, "campaign_id": text, "traceparent": trace}, *fields, closed=True)
 
 
 def _lookup() -> Json:

@@ -11,6 +11,7 @@ from adapters.settings import Settings
 from domain.ids import ShopperKey
 from domain.ports.clock import Clock
 from gateway.answers import Refusal
+from gateway.traced import Traced
 from gateway.winners import Winners
 from gateway.wire import Delivery
 from monitoring.metrics import GatewayMetrics
@@ -96,13 +97,17 @@ class Streams:
         clock: tells which experiences have expired.
         metrics: counts streams and what is put on them.
         winners: adds claims to what was won.
+        traced: tells in the log of what is sampled.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, metrics: GatewayMetrics, winners: Winners) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, metrics: GatewayMetrics, winners: Winners, traced: Traced
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
         self._winners = winners
+        self._traced = traced
         self._by_shopper: dict[ShopperKey, list[Stream]] = {}
         self._of_retailer: dict[str, int] = {}
         self._open = 0
@@ -174,6 +179,8 @@ class Streams:
                 self._metrics.delivered.labels(delivery.experience.kind).inc()
                 if delivery.received_at_ms:
                     self._metrics.experience_s.observe(max(0, now_ms - delivery.received_at_ms) / 1_000)
+                if delivery.experience.trace:
+                    self._traced.delivered((delivery,), now_ms)
         return b"".join(frames)
 
     def expire(self, stream: Stream) -> None:

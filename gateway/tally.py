@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from domain.door import Accepted, Dropped, Rejected
 from domain.records import Record
+from gateway.traced import Traced
 from monitoring.metrics import GatewayMetrics
 
 _NO_TYPE = "unknown"
@@ -19,13 +20,16 @@ class Tally:
 
     Args:
         metrics: where the counts go.
+        traced: tells in the log of what is sampled.
     """
 
-    def __init__(self, metrics: GatewayMetrics) -> None:
+    def __init__(self, metrics: GatewayMetrics, traced: Traced) -> None:
         self._metrics = metrics
         self._stored: dict[type, Callable[[], None]] = {}
         self.acknowledged = metrics.ack_s.observe
         """Takes the seconds from a request to its answer."""
+        self.traced = traced.stored
+        """Takes durable records of a request with a trace, and their places."""
 
     def stored(self, accepted: Accepted) -> None:
         """Counts an event that is durable, by the first of the records that it became."""

@@ -17,6 +17,7 @@ from gateway.body import RequestHeaders
 from gateway.recent import Recent
 from gateway.stores import Stores
 from gateway.subscriptions import Subscriptions
+from gateway.traced import Traced
 from gateway.waits import Waits, read_prefer
 from gateway.winners import Winners
 
@@ -33,6 +34,7 @@ class WaitFor:
         subscriptions: reads the token that says whose experiences are wanted.
         settings: the bounds.
         winners: adds claims to what was won.
+        traced: tells in the log of what is sampled.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class WaitFor:
         subscriptions: Subscriptions,
         settings: Settings,
         winners: Winners,
+        traced: Traced,
     ) -> None:
         self._clock = stores.clock
         self._refused = stores.metrics.waits_refused
@@ -50,6 +53,7 @@ class WaitFor:
         self._recent = recent
         self._subscriptions = subscriptions
         self._winners = winners
+        self._traced = traced
         self._wait_max_s = settings.wait_max_s
         self._waits_max = settings.waits_max
 
@@ -91,6 +95,7 @@ class WaitFor:
             )
         ]
         self._winners.attach(found)
+        self._traced.delivered(found, now_ms)
         return [msgspec.Raw(delivery.json) for delivery in found]
 
     def _key_of_token(self, headers: RequestHeaders, access: Access) -> ShopperKey | None:

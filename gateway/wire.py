@@ -12,6 +12,7 @@ from domain.experiences import Experience
 from domain.ids import Position, ShopperKey
 from domain.records import Decided
 from domain.timestamps import rfc3339
+from domain.traces import traceparent
 
 _encode = msgspec.json.Encoder().encode
 _PLACE: Final = re.compile(r"(\d{1,9})-(\d{1,18})-(\d{1,9})", re.ASCII)
@@ -88,6 +89,8 @@ def experience_json(experience: Experience, claim: str | None = None) -> bytes:
     }
     if experience.campaign_id is not None:
         fields["campaign_id"] = experience.campaign_id
+    if experience.trace:
+        fields["traceparent"] = traceparent(experience.trace, experience.experience_id)
     fields["content"] = experience.content if claim is None else {**experience.content, "claim": claim}
     return _encode(fields)
 

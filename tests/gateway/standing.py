@@ -31,6 +31,7 @@ from domain.tree_faults import read_trees
 from gateway.app import Gateway
 from gateway.stores import Keys, Stores
 from monitoring.metrics import Metrics
+from monitoring.trace_lines import TraceLines
 
 ORIGIN = "https://shop.example"
 OTHER_ORIGIN = "https://other.example"
@@ -197,6 +198,7 @@ class Standing:
             self.clock,
             self.metrics,
             market=MarketPorts(ports.campaigns, ports.ledger, ports.retailers, zone_of),
+            lines=TraceLines(self.settings.trace_lines_per_s, self.clock.monotonic_s),
         )
         worker = Worker(stores, self.settings, "worker")
         working = asyncio.create_task(worker.run())

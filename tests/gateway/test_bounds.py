@@ -19,6 +19,7 @@ from tests.gateway.claim_bounds import CLAIM_BOUNDS
 from tests.gateway.conftest import Stand
 from tests.gateway.page import listening
 from tests.gateway.standing import Standing, added, until
+from tests.gateway.trace_bounds import TRACE_BOUNDS
 from tests.unit.experiences import shown
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -343,6 +344,7 @@ BOUNDS = {
     "privacy_due_days": Bound({"privacy_due_days": 3}, days_of_a_request, 3),
     "drain_s": Bound({"drain_s": 0.1}, slow_drain, 1),
     **CLAIM_BOUNDS,
+    **TRACE_BOUNDS,
 }
 
 

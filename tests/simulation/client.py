@@ -154,6 +154,9 @@ class Client:
             headers["Authorization"] = f"Basic {b64encode(f'{secret_key(self.retailer_id)}:'.encode()).decode()}"
         else:
             query = f"write_key={write_key(self.retailer_id)}"
+        if len(batch) % 2:
+            trace_id = UUID(batch[0]["event_id"]).hex
+            headers["traceparent"] = f"00-{trace_id}-{trace_id[:16]}-01"
         waits = self._draw.random() < self.habits.waits
         if waits:
             headers["Prefer"] = f"wait={self._draw.uniform(0.05, 1.0):.2f}"

@@ -41,18 +41,18 @@ class Credulous(experience_log.SimulatedExperienceLog):
 
 def purses_forget_the_tail(patch: pytest.MonkeyPatch) -> None:
     """A new owner takes the purse as it was saved, without what was promised since."""
-    patch.setattr(partition, "_purse", _purse_with(lambda position, saved: False))
+    patch.setattr(partition, "inherited_purse", _purse_with(lambda position, saved: False))
 
 
 def purses_count_twice(patch: pytest.MonkeyPatch) -> None:
     """A new owner counts again what the saved purse has counted already."""
-    patch.setattr(partition, "_purse", _purse_with(lambda position, saved: True))
+    patch.setattr(partition, "inherited_purse", _purse_with(lambda position, saved: True))
 
 
 def _purse_with(counts: Callable[[Position, Position], bool]) -> Any:
-    async def rebuilt(number: int, tail: Any, stores: Any) -> purse.Purse:
+    async def rebuilt(number: int, tail: Any, snapshots: Any) -> purse.Purse:
         key = purse.purse_key(number)
-        payload = (await stores.snapshots.load([key])).get(key)
+        payload = (await snapshots.load([key])).get(key)
         found = purse.decode(payload) if payload is not None else purse.Purse()
         for position, said in tail.said.items():
             if isinstance(said, Decided) and counts(position, found.position):

@@ -96,7 +96,7 @@ class Oracle:
         self, applied: Applied, record: Record, tree: Tree | None, said: Decided | None
     ) -> tuple[Shopper, Decided | None]:
         """Decides with every version of the campaigns that may have been in force, until it comes to the same."""
-        token = said.token if said is not None else _NOBODY
+        token, now_ms = (said.token, said.processed_at_ms) if said is not None else (_NOBODY, 0)
         position = applied.state.position
         closed = bisect_left(self._closed, position)
         until_s = self._said_s[self._heard.closed[self._closed[closed]]] if closed < len(self._closed) else inf
@@ -105,7 +105,7 @@ class Oracle:
             if version < self._newest.get(token, 0):
                 continue
             for market in self._markets.of(version, said):
-                outcome = decide(applied, record, tree, token, market)
+                outcome = decide(applied, record, tree, token, market, now_ms)
                 if outcome[1] == said:
                     self._newest[token] = version if said is not None else 0
                     return outcome
