@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "replay": "deploy.replay:replay",
     "replay-shopper": "deploy.replay_shopper:replay_shopper",
     "explain": "deploy.explain:explain",
+    "trace": "deploy.trace:trace",
     "audit": "deploy.audit:audit",
     "doctor": "deploy.doctor:doctor",
     "retailer": "deploy.retailer:commands",

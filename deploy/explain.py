@@ -109,7 +109,7 @@ def story(found: dict[str, Any]) -> Iterator[str]:
         yield "Considered at the last event and not taken:"
     for refused in found["considered"]:
         yield f"  an edge of node {refused['node_id']!r}"
-        yield from _reasons(refused["why"])
+        yield from reasons(refused["why"])
         if refused["flip"] is not None:
             yield f"    {flip_sentence(refused['flip'], currency)} it would have been taken"
     yield from _lost(found["lost"], currency)
@@ -148,25 +148,27 @@ def _decision(decision: dict[str, Any]) -> Iterator[str]:
     held_out = ", held out: nothing was shown" if decision.get("held_out") else ""
     yield f"  {decision['kind'].replace('_', ' ')} {decision['experience_id']}{of}{held_out}"
     yield f"    way: {' → '.join(decision['path'])}, because of event {decision['trigger_event_id']}"
-    yield from _reasons(decision["why"])
+    yield from reasons(decision["why"])
     for one in decision.get("against", ()):
-        yield f"    against {one['campaign_id']} of node {one['node_id']!r}: {_because(one['reason'])}"
+        yield f"    against {one['campaign_id']} of node {one['node_id']!r}: {because(one['reason'])}"
 
 
 def _lost(lost: list[dict[str, Any]], currency: str | None) -> Iterator[str]:
     if lost:
         yield f"Campaigns that lost at event {lost[0]['event_id']}:"
     for one in lost:
-        yield f"  {one['campaign_id']}, slot {one['slot']!r} of node {one['node_id']!r}: {_because(one['reason'])}"
+        yield f"  {one['campaign_id']}, slot {one['slot']!r} of node {one['node_id']!r}: {because(one['reason'])}"
         if one["flip"] is not None:
             yield f"    {flip_sentence(one['flip'], currency)} that would not have spoken against it"
 
 
-def _because(reason: str) -> str:
+def because(reason: str) -> str:
+    """Gives why a campaign lost, as a sentence's end."""
     return _REASONS.get(reason, reason.replace("_", " "))
 
 
-def _reasons(why: list[dict[str, Any]]) -> Iterator[str]:
+def reasons(why: list[dict[str, Any]]) -> Iterator[str]:
+    """Gives a line for each condition as it was seen."""
     for reason in why:
         condition = dict(reason["condition"])
         kind = condition.pop("kind", "after")

@@ -59,6 +59,14 @@ class Reader:
         """
         return await self._within(partition, self._end(partition))
 
+    async def offset_at(self, partition: int, at_ms: int) -> int:
+        """Gives the offset of the first record that the broker took at a moment or later, else that behind the last.
+
+        Raises:
+            PortError: Kafka does not say now.
+        """
+        return await self._within(partition, self._offset_at(partition, at_ms))
+
     async def read(self, partition: int, start: int, records_max: int, stop_at: int | None = None) -> list[Any]:
         """Gives records of the library from an offset on, oldest first; fewer than asked for only at the end.
 
@@ -90,6 +98,11 @@ class Reader:
         one = self._all[partition]
         ends: dict[TopicPartition, int] = await (await self._started()).end_offsets([one])
         return ends[one]
+
+    async def _offset_at(self, partition: int, at_ms: int) -> int:
+        one = self._all[partition]
+        found = (await (await self._started()).offsets_for_times({one: at_ms}))[one]
+        return await self._end(partition) if found is None else int(found.offset)
 
     async def _read(self, partition: int, start: int, records_max: int, stop_at: int | None) -> list[Any]:
         end = await self._end(partition) if stop_at is None else stop_at

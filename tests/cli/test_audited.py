@@ -68,6 +68,7 @@ NOTED: dict[str, Done] = {
     "failed replay": Done((FAILED,), "failed.replay"),
     # Nobody has seen this shopper: who asks in vain has asked.
     "explain": Done(("c-1",), "explain", "refused"),
+    "trace": Done((REQUEST,), "trace", "refused"),
     "replay-shopper": Done(("c-1", "--tree", "{folder}/tree.json"), "replay-shopper", "refused"),
     "privacy export": Done(("c-1",), "privacy.export"),
     "privacy suppress": Done(("c-1", "--request-id", REQUEST), "privacy.suppress"),

@@ -124,12 +124,28 @@ def live(checkout: Path, folder: Path, variables: dict[str, str]) -> None:
         metrics = f"http://127.0.0.1:{archiver_port}/metrics"
         eventually(lambda: 'archived_records_total{kind="event"}' in get(metrics)[1], output.read_text)
         eventually(lambda: PAGES <= titles(output.read_text()), output.read_text)
+        follow(experiences(url, key)[0]["trigger_event_id"], variables)
     finally:
         honcho.send_signal(signal.SIGTERM)
         honcho.wait(WITHIN_S)
     ended = output.read_text()
     assert ended.count('"event": "stopped"') >= 4, ended[-3_000:]
     assert "Traceback" not in ended, ended
+
+
+def follow(event_id: str, variables: dict[str, str]) -> None:
+    """Asks for the event's story: at once of the log, and of the event store alone when the archiver has been there."""
+
+    def told(**more: str) -> dict[str, Any]:
+        ran = hotbasket("trace", event_id, "--json", **(variables | more))
+        return {step["what"]: step for step in json.loads(ran.stdout)["steps"]} if ran.returncode == 0 else {}
+
+    at_once = told()
+    assert "event log" == at_once["stored"]["found_in"]
+    assert at_once["processed"]["ms"] >= 0
+    assert "sauce" == at_once["decided"]["path"][-1]
+    eventually(lambda: {"archived", "decided", "saved"} <= set(told(HOTBASKET_KAFKA="")), lambda: repr(told()))
+    assert "event store" == told(HOTBASKET_KAFKA="")["stored"]["found_in"]
 
 
 def titles(output: str) -> set[str]:

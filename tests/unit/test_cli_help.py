@@ -18,6 +18,7 @@ COMMANDS = {
     "replay",
     "replay-shopper",
     "explain",
+    "trace",
     "audit",
     "doctor",
     "gateway",
