@@ -140,9 +140,11 @@ class _Search:
                 lambda done, of: bar.update(task, completed=done, total=of),
             )
         if found is None:
+            is_all = self._is_embedded or self._tail is not None
+            why = "dropped or have expired" if is_all else "dropped, have expired or not be archived yet"
             raise Refused(
                 f"{self._retailer.name} has no event {event_id} among those received from {min(searched)} to"
-                f" {max(searched)}: it may have been dropped, or have expired; see --days and --retailer too"
+                f" {max(searched)}: it may have been {why}; see --days and --retailer too"
             )
         return found
 

@@ -43,6 +43,8 @@ def _step(step: Step, received_ms: int) -> dict[str, Any]:
         about["occurred_at"] = rfc3339(about.pop("occurred_at_ms"))
     at_ms = step.at_ms
     known = {"at": None, "ms": None} if at_ms is None else {"at": rfc3339(at_ms), "ms": at_ms - received_ms}
+    if step.by_ms is not None:
+        about["ms_at_most"] = step.by_ms - received_ms
     return {"what": step.what, **known, **about}
 
 
@@ -61,13 +63,18 @@ def lines(evidence: Evidence, now_ms: int) -> Iterator[str]:
         yield f"Trace {trace_id(record.trace)}, {'' if is_sampled(record.trace) else 'not '}sampled"
     steps = story(evidence)
     for step in steps:
-        when = _UNKNOWN if step.at_ms is None else f"{step.at_ms - received_ms:+,} ms"
         first, *more = _sentences(step, now_ms)
-        yield f"{when:>{_WIDTH}}  {first}"
+        yield f"{_when(step, received_ms):>{_WIDTH}}  {first}"
         for line in more:
             yield f"{'':{_WIDTH}}  {line}"
     if any(step.what == "processed" for step in steps) and not any(step.what == "decided" for step in steps):
         yield f"{'':{_WIDTH}}  {_why_nothing(steps)}"
+
+
+def _when(step: Step, received_ms: int) -> str:
+    if step.at_ms is not None:
+        return f"{step.at_ms - received_ms:+,} ms"
+    return _UNKNOWN if step.by_ms is None else f"≤ {step.by_ms - received_ms:+,} ms"
 
 
 def _why_nothing(steps: list[Step]) -> str:

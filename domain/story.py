@@ -56,11 +56,13 @@ class Step(Struct, frozen=True, kw_only=True):
         what: happened.
         at_ms: when, Unix milliseconds; None = nobody wrote it down.
         about: fields of its own, as JSON has them.
+        by_ms: where `at_ms` is not known: not later than then, since something happened that comes after it.
     """
 
     what: What
     at_ms: int | None
     about: dict[str, Any]  # Any: each kind of step has fields of its own
+    by_ms: int | None = None
 
 
 class Evidence(NamedTuple):
@@ -121,7 +123,8 @@ def _on_its_way(evidence: Evidence) -> Iterator[Step]:
     yield Step(what="received", at_ms=received_ms, about={"verified": record.verified})
     epoch, offset = evidence.position if evidence.decided is None else evidence.decided.position
     place = {"partition": evidence.partition, "epoch": epoch, "offset": offset}
-    yield Step(what="stored", at_ms=None, about={**place, "found_in": evidence.place})
+    by_ms = evidence.decided.processed_at_ms or None if evidence.decided is not None else None
+    yield Step(what="stored", at_ms=None, about={**place, "found_in": evidence.place}, by_ms=by_ms)
     if record.received_at_ms != received_ms:
         yield Step(what="repeated", at_ms=record.received_at_ms, about={"offset": evidence.position.offset})
 

@@ -91,6 +91,7 @@ def test_the_story_of_an_event(shop: Shop) -> None:
         name for name, step in told.items() if step["ms"] is not None
     }
     assert 0 == told["received"]["ms"] <= told["processed"]["ms"] <= told["shown"]["ms"] < told["expires"]["ms"]
+    assert told["processed"]["ms"] == told["stored"]["ms_at_most"]
     assert (0, 1, 0) == tuple(told["stored"][name] for name in ("partition", "epoch", "offset"))
     assert shop.experience["experience_id"] == told["decided"]["experience_id"]
     assert [True] == [why["held"] for why in told["decided"]["why"]]
@@ -103,7 +104,8 @@ def test_the_story_in_words(shop: Shop) -> None:
     assert f"AddedToBasket {shop.pasta['event_id']} of shopper " in told
     assert f"Trace {TRACE_ID}, sampled\n" in told
     assert "       +0 ms  received at " in told
-    assert "   not known  stored in partition 0, epoch 1, offset 0; found in the event store\n" in told
+    assert " ms  stored in partition 0, epoch 1, offset 0; found in the event store\n" in told
+    assert "   not known  saved: the shopper's snapshot reaches beyond it\n" in told
     assert "processed: from node 'start' to 'sauce' of generation 1\n" in told
     assert f"{shop.experience['experience_id']} was shown, event {shop.shown['event_id']}\n" in told
     assert SHOPPER not in told
