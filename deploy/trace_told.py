@@ -98,6 +98,9 @@ def _sentences(step: Step, now_ms: int) -> list[str]:
         case "settled":
             by = f" by order {about['order_id']}" if about["order_id"] else ""
             return [f"the promise of {about['experience_id']} was settled ({about['cause']}){by}"]
+        case "idle":
+            led = "moved nobody" if about["to"] in (None, about["from"]) else f"led to {about['to']!r}"
+            return [f"the timer of node {about['from']!r} elapsed and {led}, event {about['event_id']}"]
         case "expires":
             is_over = step.at_ms is not None and step.at_ms <= now_ms
             return [f"{about['experience_id']} {'is over' if is_over else 'ends'} at {rfc3339(step.at_ms or 0)}"]

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from domain.events import ExperienceClicked, ExperienceDismissed, ExperienceShown
+from domain.events import ExperienceClicked, ExperienceDismissed, ExperienceShown, IdleElapsed
 from domain.ids import Position
 from domain.ports.failed_events import FailedEvent
 from domain.records import Decided, Decision, Record
@@ -40,6 +40,7 @@ What = Literal[
     "withdrawn",
     "replaced",
     "settled",
+    "idle",
     "expires",
 ]
 _REACTIONS: dict[type, What] = {
@@ -181,17 +182,25 @@ def _saved(evidence: Evidence) -> Iterator[Step]:
 
 
 def _after(evidence: Evidence) -> Iterator[Step]:
-    """Gives what became of the experiences: what the shopper did, what ended them, and when their time is over."""
-    if evidence.decided is None:
-        return
-    steps: list[Step] = []
-    for decision in evidence.decided.decisions:
+    """Gives what followed: the node's timer, what the shopper did with the experiences, and how those ended."""
+    steps: list[Step] = list(_timers(evidence))
+    for decision in evidence.decided.decisions if evidence.decided is not None else ():
         experience_id = decision.experience.experience_id
         steps += _reactions(experience_id, evidence.later)
         steps += _ends(decision, evidence.later_decided)
         about = {"experience_id": experience_id}
         steps.append(Step(what="expires", at_ms=decision.experience.expires_at_ms, about=about))
     yield from sorted(steps, key=lambda step: step.at_ms or 0)
+
+
+def _timers(evidence: Evidence) -> Iterator[Step]:
+    """Gives the timers that elapsed because nothing followed the event, with where they led, if anywhere."""
+    led = {decided.trigger_event_id: decided.node_id for decided in evidence.later_decided}
+    for record in evidence.later:
+        event = record.event
+        if isinstance(event, IdleElapsed) and event.after_event_id == evidence.record.event.event_id:
+            about = {"event_id": str(event.event_id), "from": event.node_id, "to": led.get(event.event_id)}
+            yield Step(what="idle", at_ms=record.received_at_ms, about=about)
 
 
 def _reactions(experience_id: str, later: Sequence[Record]) -> Iterator[Step]:

@@ -125,6 +125,19 @@ def test_what_is_not_processed_yet_is_told_so() -> None:
     assert "not_processed" == names(story(behind))[-1]
 
 
+def test_a_timer_that_elapsed_is_part_of_the_story() -> None:
+    """Because nothing followed the event; where it led stands beside it."""
+    nudge = {**NODES, "start": {"edges": [edge("sauce", PASTA)], "after": {"idle_s": 45, "to": "cheese"}}}
+    shop = Told(nudge)
+    shop.add("bread", 1)
+    shop.story.idle(46)
+    shop.note()
+    steps = story(shop.of())
+    assert 46_000 == at(steps, "idle")
+    text = "\n".join(lines(shop.of(), NOON_MS))
+    assert "+45,000 ms  the timer of node 'start' elapsed and led to 'cheese', event " in text
+
+
 def test_a_failed_event_says_why() -> None:
     """Under which id it can be replayed."""
     failed = FailedEvent(
