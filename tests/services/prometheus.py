@@ -66,15 +66,23 @@ class Prometheus(Server):
         jobs: URLs of metrics by job.
         scrape_s: seconds between two scrapes; a rate needs two of them.
         port: for queries.
+        rules: a rule file, evaluated as often as processes are scraped; empty = there is none.
     """
 
     name = "prometheus"
 
     def __init__(
-        self, folder: Path, jobs: Mapping[str, Sequence[str]], *, scrape_s: int = 1, port: int | None = None
+        self,
+        folder: Path,
+        jobs: Mapping[str, Sequence[str]],
+        *,
+        scrape_s: int = 1,
+        port: int | None = None,
+        rules: str = "",
     ) -> None:
         super().__init__(folder, port)
         self._scrape_s = scrape_s
+        self._rules = rules
         self._instances: set[str] = set()
         self._targets = self.folder / "targets.json"
         self.watch(jobs)
@@ -116,6 +124,10 @@ class Prometheus(Server):
             return [Series({}, float(found["result"][1]))]
         return [Series(one["metric"], float(one["value"][1])) for one in found["result"]]
 
+    def firing(self) -> set[str]:
+        """Gives the alerts that fire now, by name."""
+        return {series.labels["alertname"] for series in self.query('ALERTS{alertstate="firing"}')}
+
     def _ask(self, path: str, fields: Mapping[str, str]) -> Any:  # Any: what a JSON document holds
         request = urllib.request.Request(f"http://{self.address}{path}", urllib.parse.urlencode(fields).encode())
         try:
@@ -129,8 +141,11 @@ class Prometheus(Server):
         binary = shutil.which("prometheus")
         if binary is None:
             raise ServerError("Prometheus is not here: apt-get install prometheus")
+        every = f"{self._scrape_s}s"
+        (self.folder / "rules.yml").write_text(self._rules, encoding="utf-8")
         config = {
-            "global": {"scrape_interval": f"{self._scrape_s}s", "scrape_timeout": f"{self._scrape_s}s"},
+            "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+            "rule_files": ["rules.yml"] if self._rules else [],
             "scrape_configs": [
                 {
                     "job_name": "hotbasket",
