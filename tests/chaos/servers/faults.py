@@ -20,7 +20,6 @@ OUTAGE_S, LONG_OUTAGE_S = 3.0, 60.0
 HALF_SLOW_MS = 250
 """Each way: half a second for an answer."""
 HALTED_WITHIN_S = 30.0
-ROLLED_WITHIN_S = 60.0
 Name = Literal["kafka", "scylla", "postgres"]
 Way = Literal["cut", "slow", "black hole"]
 _SAID = {"kafka": "Kafka", "scylla": "the CQL server", "postgres": "Postgres"}
@@ -130,7 +129,6 @@ async def add_and_remove_worker(place: Place, _: random.Random) -> None:
 
 async def roll(place: Place, _: random.Random) -> None:
     """An upgrade: every gateway and every worker is asked to end, and the next waits until it is back."""
-    began_s = time.monotonic()
     for process in (*place.system.of("gateway"), *place.system.of("worker")):
         ready = len(process.readiness())
         code = await asyncio.to_thread(process.stop)
@@ -138,8 +136,6 @@ async def roll(place: Place, _: random.Random) -> None:
         process.start()
         await asyncio.to_thread(process.wait_ready, ready + 1)
         place.moved()
-    took_s = time.monotonic() - began_s
-    assert took_s < ROLLED_WITHIN_S, f"all were restarted after {took_s:.0f} s"
 
 
 async def fill_disk(place: Place, _: random.Random) -> None:

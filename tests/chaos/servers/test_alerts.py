@@ -9,12 +9,16 @@ from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pytest
+
 from monitoring.alerts.build import build
 from monitoring.alerts.rules import Options
 from tests.chaos.servers.conftest import RUNS, SEED
 from tests.chaos.servers.experiment import CALM_S, Shoppers, add_retailer, known_everywhere, opened, rest
 from tests.chaos.servers.place import Place
 from tests.services.prometheus import Prometheus
+
+pytestmark = pytest.mark.timeout(900)
 
 SCALE: Final = 60
 """Minutes are seconds."""
