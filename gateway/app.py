@@ -17,7 +17,7 @@ from domain.campaign_faults import DOCUMENT_BYTES_MAX
 from domain.draw_chain import SEED_BYTES
 from domain.ids import Position
 from gateway.access import Doorkeeper
-from gateway.answers import Headers, Refusal, answer, answer_json, refuse
+from gateway.answers import STATUS, Headers, Refusal, answer, answer_json, refuse
 from gateway.audit import PATH as AUDIT
 from gateway.audit import Audit
 from gateway.audited import Auditor
@@ -50,6 +50,7 @@ from gateway.waits import Waits
 from gateway.winners import Winners
 from gateway.withdrawals import Withdrawals
 from gateway.words import Words
+from monitoring.metrics import GatewayMetrics
 
 _log = logging.getLogger("hotbasket.gateway")
 _EVENTS: Final = "/v1/events"
@@ -76,7 +77,7 @@ class Gateway:
     """
 
     def __init__(self, stores: Stores, keys: Keys, settings: Settings, extra_routes: Sequence[BaseRoute] = ()) -> None:
-        self._metrics = stores.metrics
+        self._metrics = _from_zero(stores.metrics)
         self._drain_s = settings.drain_s
         self._deadlines = Deadlines(settings.body_idle_s, settings.body_total_s, settings.append_timeout_s)
         self._doorkeeper = Doorkeeper(stores, keys, settings)
@@ -274,6 +275,13 @@ class Gateway:
                     await self.stop()
                     await send({"type": "lifespan.shutdown.complete"})
                     return
+
+
+def _from_zero(metrics: GatewayMetrics) -> GatewayMetrics:
+    """Has refusals counted from 0: a series that begins with its first one shows no growth."""
+    for error, status in STATUS.items():
+        metrics.refused_requests.labels(str(status), error)
+    return metrics
 
 
 def _readable(handler: Handler) -> Mapping[str, Handler]:

@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from domain.door import Accepted, Dropped, Rejected
 from domain.records import Record
 from gateway.traced import Traced
+from monitoring.labels import NO_TYPE
 from monitoring.metrics import GatewayMetrics
-
-_NO_TYPE = "unknown"
-"""Of an event that was refused before its type counted."""
 
 
 class Tally:
@@ -43,12 +41,12 @@ class Tally:
 
     def dropped(self, _: Dropped) -> None:
         """Counts an event that was in order and not to be stored."""
-        self._metrics.events.labels(_NO_TYPE, "dropped").inc()
+        self._metrics.events.labels(NO_TYPE, "dropped").inc()
 
     def rejected(self, outcomes: Sequence[Rejected]) -> None:
         """Counts events that break a rule."""
         if outcomes:
-            self._metrics.events.labels(_NO_TYPE, "rejected").inc(len(outcomes))
+            self._metrics.events.labels(NO_TYPE, "rejected").inc(len(outcomes))
 
     def retry(self, records: Sequence[Record]) -> None:
         """Counts events that were in order and have to be sent again."""

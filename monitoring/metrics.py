@@ -6,6 +6,7 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from monitoring.labels import BORN
 from monitoring.plain import PlainCounter, PlainHistogram
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -56,8 +57,6 @@ class GatewayMetrics:
             ["outcome"],
             registry=registry,
         )
-        for outcome in ("begun", "failed"):
-            self.erased_on_withdrawal.labels(outcome)
         self.gateway_errors = Counter(
             "hotbasket_gateway_errors", "Errors at the gateway's edge, by what failed", ["what"], registry=registry
         )
@@ -312,20 +311,6 @@ class BatchMetrics:
         )
 
 
-_PARTS = (
-    GatewayMetrics,
-    WorkerMetrics,
-    CampaignMetrics,
-    OwnershipMetrics,
-    LogMetrics,
-    KafkaMetrics,
-    ScyllaMetrics,
-    ControlMetrics,
-    PrivacyMetrics,
-    ArchiverMetrics,
-)
-
-
 class Metrics(
     GatewayMetrics,
     WorkerMetrics,
@@ -342,8 +327,11 @@ class Metrics(
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        for part in _PARTS:
-            part.__init__(self, self.registry)
+        for part in Metrics.__bases__:
+            part.__init__(self, self.registry)  # type: ignore[misc]  # they are the parts above, each with a registry
+        for name, series in BORN.items():
+            for labels in series:
+                getattr(self, name).labels(*labels)
         Gauge(
             "hotbasket_clock_timestamp_seconds", "This process's wall clock at the scrape", registry=self.registry
         ).set_function(time.time)

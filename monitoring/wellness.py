@@ -162,10 +162,11 @@ def _worker(bounds: Bounds, window: Window) -> Iterator[Fact]:
 def _failed(window: Window) -> Iterator[Fact]:
     name = "hotbasket_failed_events_total"
     grown = window.grown_by(name, "reason")
-    for reason, number in sorted(window.by(name, "reason").items()):
+    counted = sorted((reason, number) for reason, number in window.by(name, "reason").items() if number)
+    for reason, number in counted:
         verdict = Verdict.LOOK if grown[reason] else Verdict.FINE
         yield Fact(reason, name, _count(number), verdict, f"events failed ({reason}): see hotbasket failed list")
-    if not grown:
+    if not counted:
         yield Fact("None", name, "0", Verdict.FINE)
 
 

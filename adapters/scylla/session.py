@@ -86,6 +86,7 @@ class Session:
             assert name not in self._prepared, f"two statements are called {name}"
             self._prepared[name] = await asyncio.to_thread(run, name, cql.format(keyspace=keyspace))
             self._timings[name] = self._metrics.store_s.labels(name)
+            self._metrics.store_errors.labels(name)
 
     async def write(self, name: str, rows: Iterable[Row]) -> None:
         """Runs a statement for each row of values.
