@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from domain.arbitration import Market
+from domain.fates import Fated
 from domain.ids import Position, ShopperKey
 from domain.ports.tree_store import StoredTree
 from domain.records import Decided, Failed, Record
@@ -82,12 +83,13 @@ def peek_at(key: ShopperKey, state: Shopper) -> Peek:
 class Results:
     """Collects what the shoppers of a region answer during one `tell`; not shared beyond it."""
 
-    __slots__ = ("actors_made", "armed", "faults", "peeked", "processed", "records", "repeats", "snapshots")
+    __slots__ = ("actors_made", "armed", "fates", "faults", "peeked", "processed", "records", "repeats", "snapshots")
 
     def __init__(self) -> None:
         self.records: list[Decided | Failed] = []
         self.armed: list[Armed] = []
         self.faults: list[str] = []
+        self.fates: list[Fated] = []
         self.repeats = 0
         self.actors_made = 0
         self.processed = 0
@@ -181,12 +183,14 @@ class Answer(Struct, frozen=True):
         armed: the node's timer, if it has one.
         faults: of meaning.
         repeat: the event was absorbed.
+        fates: what the event made of experiences.
     """
 
     record: Decided | Failed | None = None
     armed: Armed | None = None
     faults: tuple[str, ...] = ()
     repeat: bool = False
+    fates: tuple[Fated, ...] = ()
 
 
 class Shown(Struct, frozen=True):

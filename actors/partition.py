@@ -8,11 +8,11 @@ adopted nothing is saved: the log already has what the residents are only about 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from actors.campaigns_now import MarketPorts
+from actors.count import count
 from actors.inherited_purse import inherited_purse
 from actors.lease_desk import LeaseDesk
 from actors.messages import Item, Loaded, Peek, Results
@@ -33,7 +33,7 @@ from domain.ports.tree_store import TreeStore
 from domain.purse import Purse, purse_key
 from domain.records import SCHEMA_VERSION, Decided, Failed, Lease, Progress, Record, Undecodable
 from domain.shopper import encode
-from monitoring.metrics import CampaignMetrics, Metrics
+from monitoring.metrics import Metrics
 from monitoring.trace_lines import TraceLines
 
 _SLICE = 250
@@ -160,6 +160,7 @@ class Partition:
                 if items is fresh:
                     results.records += part.records
                     results.faults += part.faults
+                    results.fates += part.fates
                     results.repeats += part.repeats
         if last >= self._adopting_through:
             undecodable = [failure for failure in failures if not failure.event_id]
@@ -167,7 +168,7 @@ class Partition:
             await self._say(records, last, leases)
             if self._stores.lines is not None:
                 tell(self._stores.lines, fresh, records, self._stores.clock.now_ms())
-            self._count(fresh, failures, results, self._stores.clock.monotonic_s() - started_s)
+            count(self._metrics, fresh, failures, results, self._stores.clock.monotonic_s() - started_s)
         self._failures += failures
         self.through = last
         self._is_busy = self.is_ahead = False
@@ -304,7 +305,9 @@ class Partition:
         self._dirty.update(keys)
         self.is_ahead = True
         now_s, now_ms = self._stores.clock.monotonic_s(), self._stores.clock.now_ms()
-        return self._residents.process(self.token, items, loaded, tree_version, now_s, market, now_ms)
+        results = self._residents.process(self.token, items, loaded, tree_version, now_s, market, now_ms)
+        self._metrics.fold_s.observe((self._stores.clock.monotonic_s() - now_s) / len(items))
+        return results
 
     async def _until_done(self, what: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         return await until_done(attempt, lambda _: self._metrics.worker_errors.labels(what).inc())
@@ -323,39 +326,6 @@ class Partition:
             payload=record.payload,
             failed_at_ms=0,
         )
-
-    def _count(self, fresh: Sequence[Item], failures: Sequence[Failed], results: Results, batch_s: float) -> None:
-        metrics = self._metrics
-        for name, count in Counter(type(item.record.event).__name__ for item in fresh).items():
-            metrics.processed.labels(name).inc(count)
-        for fault, count in Counter(results.faults).items():
-            metrics.meaning_faults.labels(fault).inc(count)
-        for failure in failures:
-            metrics.failed.labels(failure.reason).inc()
-        for record in results.records:
-            if isinstance(record, Decided):
-                metrics.withdrawn.inc(len(record.withdrawals))
-                for decision in record.decisions:
-                    metrics.decided.labels(decision.experience.kind).inc()
-                _count_campaigns(metrics, record)
-        if results.repeats:
-            metrics.repeats.inc(results.repeats)
-        metrics.batch_s.observe(batch_s)
-        metrics.batch_events.observe(len(fresh) + len(failures))
-
-
-def _count_campaigns(metrics: CampaignMetrics, decided: Decided) -> None:
-    """Counts what campaigns had to do with one event."""
-    for decision in decided.held_out:
-        metrics.held_out.labels(decision.experience.kind).inc()
-    for lost in decided.against:
-        metrics.campaigns_lost.labels(lost.reason).inc()
-    for reserved in decided.reservations:
-        metrics.reservations.inc()
-        metrics.reserved_minor.inc(reserved.cost_minor)
-    for settlement in decided.settlements:
-        metrics.settlements.labels(settlement.cause).inc()
-    metrics.clamped.inc(sum(decision.is_clamped for decision in (*decided.decisions, *decided.held_out)))
 
 
 def _position(record: Decided | Failed) -> Position:

@@ -123,6 +123,8 @@ class RegionActor(Actor):  # type: ignore[misc]  # thespian is untyped
             results.armed.append(answer.armed)
         if answer.faults:
             results.faults.extend(answer.faults)
+        if answer.fates:
+            results.fates.extend(answer.fates)
         results.repeats += answer.repeat
 
     def _show(self, shown: Shown) -> None:

@@ -21,6 +21,7 @@ from domain.events import (
     ShopperSuppressed,
     ShopperUnsuppressed,
 )
+from domain.fates import ANSWERS, Fated, fates
 from domain.fold import apply, passed_over
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
@@ -131,8 +132,11 @@ class Resident:
                     return Answer(armed=Armed(self.key, due_at_ms), repeat=True)
                 return Answer(repeat=True, faults=applied.faults) if applied.faults else _REPEAT
             decided = item.decided
+            fated: tuple[Fated, ...] = ()
             if not item.adopting:
                 self.state, decided = decide(applied, item.record, self.tree, token, market, now_ms)
+                if state.slots and (decided is not None or type(item.record.event) in ANSWERS):
+                    fated = tuple(fates(state, item.record, decided))
                 if decided is not None and market is not None:
                     market.purse.take(decided)
             else:
@@ -140,11 +144,11 @@ class Resident:
         except Exception as error:  # noqa: BLE001 - a poison event never stops a partition: it becomes a failed event
             self.state = state
             return Answer(record=failed(item, token, "not_processed", _where(error), "$.event"))
-        if decided is None and not (applied.faults or applied.stays):
+        if decided is None and not (applied.faults or applied.stays or fated):
             return NOTHING
         due_at_ms = self.state.due_at_ms
         armed = Armed(self.key, due_at_ms) if due_at_ms is not None else None
-        return Answer(record=None if item.adopting else decided, armed=armed, faults=applied.faults)
+        return Answer(record=None if item.adopting else decided, armed=armed, faults=applied.faults, fates=fated)
 
 
 def failed(item: Item, token: int, reason: str, detail: str, path: str) -> Failed:

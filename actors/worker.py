@@ -60,6 +60,7 @@ class Worker:
         self._in_hand: dict[int, int] = {}
         self._stop: asyncio.Future[bool]
         self._checkpointed_s = stores.clock.monotonic_s()
+        self._metrics.residents_max.set(settings.residents_max)
         self._metrics.lag_s.set_function(self._lag_s)
         self._metrics.checkpoint_age_s.set_function(lambda: stores.clock.monotonic_s() - self._checkpointed_s)
         self.ready = asyncio.Event()

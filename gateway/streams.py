@@ -14,7 +14,7 @@ from gateway.answers import Refusal
 from gateway.traced import Traced
 from gateway.winners import Winners
 from gateway.wire import Delivery
-from monitoring.metrics import GatewayMetrics
+from monitoring.metrics import StreamMetrics
 
 Reason = Literal["disconnected", "slow", "superseded", "token_expired", "drained"]
 _RETRY_AFTER_S: Final = 5
@@ -23,6 +23,12 @@ _RETRY_AFTER_S: Final = 5
 class Stream:
     """What waits to be written to one page; filled by the follower, emptied by the request's own task.
 
+    Args:
+        key: whose page.
+        until_ms: when its token ends, Unix milliseconds.
+        waiting_max: deliveries that may wait.
+        metrics: counts the streams that are slow.
+
     Attributes:
         key: whose page.
         until_ms: when its token ends, Unix milliseconds.
@@ -30,14 +36,27 @@ class Stream:
         is_writing: whether its task is in the middle of a write.
     """
 
-    __slots__ = ("_task", "_waiting", "_waiting_max", "_wake", "is_writing", "key", "reason", "until_ms")
+    __slots__ = (
+        "_is_slow",
+        "_slow",
+        "_task",
+        "_waiting",
+        "_waiting_max",
+        "_wake",
+        "is_writing",
+        "key",
+        "reason",
+        "until_ms",
+    )
 
-    def __init__(self, key: ShopperKey, until_ms: int, waiting_max: int) -> None:
+    def __init__(self, key: ShopperKey, until_ms: int, waiting_max: int, metrics: StreamMetrics) -> None:
         self.key = key
         self.until_ms = until_ms
         self.reason: Reason | None = None
         self.is_writing = False
         self._waiting_max = waiting_max
+        self._slow = metrics.streams_slow
+        self._is_slow = False
         self._waiting: deque[Delivery] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._task = asyncio.current_task()
@@ -51,6 +70,7 @@ class Stream:
         if len(self._waiting) >= self._waiting_max:
             return False
         self._waiting.append(delivery)
+        self._judge()
         self.wake()
         return True
 
@@ -58,6 +78,7 @@ class Stream:
         """Gives all that waits, in order."""
         taken = list(self._waiting)
         self._waiting.clear()
+        self._judge()
         return taken
 
     def close(self, reason: Reason) -> None:
@@ -69,6 +90,13 @@ class Stream:
             # Its task is held up in a write that may never end.
             self._task.cancel()
         self.wake()
+
+    def _judge(self) -> None:
+        """Has itself counted as slow while more than half of its queue is full."""
+        is_slow = len(self._waiting) * 2 > self._waiting_max
+        if is_slow != self._is_slow:
+            self._is_slow = is_slow
+            self._slow.inc(1 if is_slow else -1)
 
     def wake(self) -> None:
         """Lets the stream's task look again."""
@@ -101,11 +129,12 @@ class Streams:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, metrics: GatewayMetrics, winners: Winners, traced: Traced
+        self, settings: Settings, clock: Clock, metrics: StreamMetrics, winners: Winners, traced: Traced
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._metrics.streams_max.set(settings.streams_max)
         self._winners = winners
         self._traced = traced
         self._by_shopper: dict[ShopperKey, list[Stream]] = {}
@@ -132,7 +161,7 @@ class Streams:
         if self._open >= settings.streams_max:
             detail = f"this gateway has {settings.streams_max} open streams"
             raise Refusal("too_many_streams", detail, retry_after_s=_RETRY_AFTER_S)
-        stream = Stream(key, until_ms, settings.stream_queue_max)
+        stream = Stream(key, until_ms, settings.stream_queue_max, self._metrics)
         of_shopper = self._by_shopper.setdefault(key, [])
         still_open = [other for other in of_shopper if other.reason is None]
         if len(still_open) >= settings.streams_per_shopper_max:
@@ -145,6 +174,7 @@ class Streams:
 
     def forget(self, stream: Stream) -> None:
         """Takes a stream off the register; its task calls it last."""
+        stream.take()
         of_shopper = self._by_shopper[stream.key]
         of_shopper.remove(stream)
         if not of_shopper:

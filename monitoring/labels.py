@@ -12,6 +12,7 @@ from typing import Final, get_args
 
 from domain.events import OUTSIDE_TYPES, AnyEvent
 from domain.experiences import Kind
+from domain.fates import Fate
 from domain.personal_data import Kind as Redacted
 from domain.ports.privacy_requests import Stage
 from domain.records import Cause, Reason
@@ -73,6 +74,7 @@ BORN: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
     "failed": _each(FAILED),
     "passivations": _each(PASSIVATED),
     "worker_errors": _each(WORKER_WORK),
+    "fates": _each(KINDS, get_args(Fate)),
     "held_out": _each(KINDS),
     "campaigns_lost": _each(LOST),
     "settlements": _each(SETTLED),

@@ -11,12 +11,38 @@ from monitoring.plain import PlainCounter, PlainHistogram
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Buckets of latencies; 0.25 s is the contract's bound."""
+FOLD_S = (0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.1)
+"""Buckets of what one event costs a processor."""
 
 
-class GatewayMetrics:
+class StreamMetrics:
+    """What the gateway's streams feed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.streams_open = Gauge("hotbasket_streams_open", "Open experience streams", registry=registry)
+        self.streams_max = Gauge("hotbasket_streams_max", "Streams that may be open at once", registry=registry)
+        self.streams_slow = Gauge(
+            "hotbasket_streams_slow", "Open streams more than half of whose queue is full", registry=registry
+        )
+        self.streams_dropped = Counter(
+            "hotbasket_streams_dropped", "Streams closed by us, by reason", ["reason"], registry=registry
+        )
+        self.delivered = Counter(
+            "hotbasket_delivered_experiences", "Experiences put on a stream, by kind", ["kind"], registry=registry
+        )
+        self.experience_s = Histogram(
+            "hotbasket_experience_seconds",
+            "Event received to experience on the stream",
+            buckets=LATENCY_S,
+            registry=registry,
+        )
+
+
+class GatewayMetrics(StreamMetrics):
     """What the gateway feeds."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        StreamMetrics.__init__(self, registry)
         self.events = PlainCounter("hotbasket_events", "Events answered, by type and outcome", ("type", "outcome"))
         registry.register(self.events)
         self.refused_requests = Counter(
@@ -29,19 +55,6 @@ class GatewayMetrics:
         registry.register(self.ack_s)
         self.redacted = Counter(
             "hotbasket_redacted_values", "Personal data found in free text, by kind", ["kind"], registry=registry
-        )
-        self.streams_open = Gauge("hotbasket_streams_open", "Open experience streams", registry=registry)
-        self.streams_dropped = Counter(
-            "hotbasket_streams_dropped", "Streams closed by us, by reason", ["reason"], registry=registry
-        )
-        self.delivered = Counter(
-            "hotbasket_delivered_experiences", "Experiences put on a stream, by kind", ["kind"], registry=registry
-        )
-        self.experience_s = Histogram(
-            "hotbasket_experience_seconds",
-            "Event received to experience on the stream",
-            buckets=LATENCY_S,
-            registry=registry,
         )
         self.waits_refused = Counter(
             "hotbasket_waits_refused",
@@ -80,7 +93,6 @@ class WorkerMetrics:
         self.decided = Counter(
             "hotbasket_decided_experiences", "Experiences decided, by kind", ["kind"], registry=registry
         )
-        self.withdrawn = Counter("hotbasket_withdrawn_experiences", "Experiences withdrawn", registry=registry)
         self.failed = Counter(
             "hotbasket_failed_events", "Events that could not be processed", ["reason"], registry=registry
         )
@@ -96,12 +108,12 @@ class WorkerMetrics:
             buckets=(1, 2, 5, 10, 50, 100, 500, 2000),
             registry=registry,
         )
-        self.residents = Gauge("hotbasket_residents", "Shoppers in memory", registry=registry)
-        self.activations = Counter("hotbasket_activations", "Shoppers brought into memory", registry=registry)
-        self.passivations = Counter(
-            "hotbasket_passivations", "Shoppers put out of memory, by cause", ["cause"], registry=registry
+        self.fold_s = Histogram(
+            "hotbasket_fold_seconds",
+            "Folding and deciding one event, the mean of its batch",
+            buckets=FOLD_S,
+            registry=registry,
         )
-        self.timers_armed = Gauge("hotbasket_timers_armed", "Pending idle timers", registry=registry)
         self.checkpoint_s = Histogram(
             "hotbasket_checkpoint_seconds", "Duration of a checkpoint", buckets=LATENCY_S, registry=registry
         )
@@ -113,6 +125,25 @@ class WorkerMetrics:
         )
         self.worker_errors = Counter(
             "hotbasket_worker_errors", "Errors at the worker's loop, by what failed", ["what"], registry=registry
+        )
+
+
+class ShopperMetrics:
+    """What the worker feeds of the shoppers in memory, and of what becomes of their experiences."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.residents = Gauge("hotbasket_residents", "Shoppers in memory", registry=registry)
+        self.residents_max = Gauge("hotbasket_residents_max", "Shoppers that may be in memory", registry=registry)
+        self.activations = Counter("hotbasket_activations", "Shoppers brought into memory", registry=registry)
+        self.passivations = Counter(
+            "hotbasket_passivations", "Shoppers put out of memory, by cause", ["cause"], registry=registry
+        )
+        self.timers_armed = Gauge("hotbasket_timers_armed", "Pending idle timers", registry=registry)
+        self.fates = Counter(
+            "hotbasket_experience_fates",
+            "What became of experiences decided before, by kind and fate",
+            ["kind", "fate"],
+            registry=registry,
         )
 
 
@@ -166,6 +197,9 @@ class LogMetrics:
         )
         self.log_queue_events = Gauge(
             "hotbasket_log_queue_events", "Events waiting for the log's flush", registry=registry
+        )
+        self.log_queue_max = Gauge(
+            "hotbasket_log_queue_max_events", "Events that may wait for the log's flush", registry=registry
         )
         self.log_refused = Counter(
             "hotbasket_log_refused_events", "Events refused by a full or failing log", registry=registry
@@ -314,6 +348,7 @@ class BatchMetrics:
 class Metrics(
     GatewayMetrics,
     WorkerMetrics,
+    ShopperMetrics,
     CampaignMetrics,
     OwnershipMetrics,
     LogMetrics,

@@ -50,6 +50,7 @@ class KafkaEventLog:
         self._commits = commits
         self._settings = settings
         self._metrics = metrics
+        self._metrics.log_queue_max.set(settings.log_queue_events_max)
         self._topic = topic
         self._partitions = partitions
         self._group = group

@@ -92,6 +92,7 @@ class LogWriter:
         self._events_max = settings.log_queue_events_max
         self._stuck_s = settings.append_timeout_s
         self._metrics = metrics
+        self._metrics.log_queue_max.set(self._events_max)
         self._connection: sqlite3.Connection | None = open_connection(path, SCHEMA, busy_s=self._busy_s)
         self.next_event = self.events.next_offset(self._connection)
         self.next_experience = self.experiences.next_offset(self._connection)

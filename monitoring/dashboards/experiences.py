@@ -7,7 +7,7 @@ from monitoring.dashboards.promql import else_zero, of, rate
 
 _SHOPPERS = Row(
     title="Shoppers",
-    width=12,
+    width=8,
     panels=(
         Chart(
             title="In memory",
@@ -24,6 +24,16 @@ _SHOPPERS = Row(
             unit="cps",
             queries=(Query(rate("hotbasket_decided_experiences_total", by="kind"), "{{kind}}"),),
             stacked=True,
+        ),
+        Chart(
+            title="What became of them",
+            description="Experiences a second by kind and fate, those that held-out shoppers were not given too; many "
+            "dismissed or replaced before they were shown are bad, and the next night's trees can do better.",
+            unit="cps",
+            queries=(
+                Query(rate("hotbasket_experience_fates_total", by="kind, fate"), "{{kind}} {{fate}}"),
+                Query(rate("hotbasket_held_out_experiences_total", by="kind"), "{{kind}} held out"),
+            ),
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitoring.dashboards.panels import Board, Chart, Limits, Query, Row, slowest, spread
-from monitoring.dashboards.promql import else_zero, grown, of, rate, within
+from monitoring.dashboards.promql import else_zero, filled, grown, of, rate, within
 
 CONTRACT_S = "0.25"
 """Within it nineteen of twenty experiences have to be on the page."""
@@ -66,11 +66,11 @@ _LOG = Row(
         ),
         Chart(
             title="Queue",
-            description="Events that wait for the log's flush, by gateway; at 20,000, the default bound, gateways "
-            "answer 503.",
-            unit="none",
-            queries=(Query(of("hotbasket_log_queue_events"), "{{instance}}"),),
-            limits=Limits(warn=5_000, bad=20_000),
+            description="Events that wait for the log's flush, as a share of HOTBASKET_LOG_QUEUE_EVENTS_MAX, by "
+            "gateway; at 100 % gateways answer 503.",
+            unit="percentunit",
+            queries=(Query(filled("hotbasket_log_queue_events", "hotbasket_log_queue_max_events"), "{{instance}}"),),
+            limits=Limits(warn=0.25, bad=1),
         ),
         Chart(
             title="Refused by the log",
@@ -152,15 +152,23 @@ _WORKER = Row(
 
 _ACTORS = Row(
     title="4. Shoppers in memory",
-    width=8,
+    width=6,
     panels=(
         Chart(
+            title="One event",
+            description="Time to fold one event and to decide, the mean of its batch, all of it the processor's; over "
+            "1 ms a worker does less than a thousand events a second.",
+            unit="s",
+            queries=spread("hotbasket_fold_seconds"),
+            limits=Limits(warn=0.0005, bad=0.001),
+        ),
+        Chart(
             title="Residents",
-            description="Shoppers in each worker's memory; at 200,000, the default bound, the longest idle have to "
-            "leave.",
-            unit="none",
-            queries=(Query(of("hotbasket_residents"), "{{instance}}"),),
-            limits=Limits(warn=190_000, bad=200_000),
+            description="Shoppers in each worker's memory, as a share of HOTBASKET_RESIDENTS_MAX; at 100 % the longest "
+            "idle have to leave.",
+            unit="percentunit",
+            queries=(Query(filled("hotbasket_residents", "hotbasket_residents_max"), "{{instance}}"),),
+            limits=Limits(warn=0.95, bad=1),
         ),
         Chart(
             title="Activations and passivations",
@@ -212,7 +220,7 @@ _CHECKPOINTS = Row(
 
 _DELIVERY = Row(
     title="6. The page shows it",
-    width=8,
+    width=6,
     panels=(
         Chart(
             title="Event to experience",
@@ -241,16 +249,26 @@ _DELIVERY = Row(
             queries=(
                 Query(else_zero(rate("hotbasket_decided_experiences_total")), "decided"),
                 Query(else_zero(rate("hotbasket_delivered_experiences_total")), "delivered"),
-                Query(rate("hotbasket_withdrawn_experiences_total"), "withdrawn"),
+                Query(rate("hotbasket_experience_fates_total", 'fate="withdrawn"'), "withdrawn"),
             ),
         ),
         Chart(
             title="Open streams",
-            description="Pages that listen, by gateway; at 20,000, the default bound, a gateway takes no more.",
+            description="Pages that listen, as a share of HOTBASKET_STREAMS_MAX, by gateway; at 100 % a gateway takes "
+            "no more.",
+            unit="percentunit",
+            queries=(Query(filled("hotbasket_streams_open", "hotbasket_streams_max"), "{{instance}}"),),
+            limits=Limits(warn=0.9, bad=1),
+        ),
+        Chart(
+            title="Slow streams",
+            description="Pages that listen, and those of them more than half of whose queue is full; many are bad: at "
+            "a full queue a gateway closes the stream.",
             unit="none",
-            queries=(Query(of("hotbasket_streams_open"), "{{instance}}"),),
-            limits=Limits(warn=18_000, bad=20_000),
-            stacked=True,
+            queries=(
+                Query(f"sum({of('hotbasket_streams_open')})", "open"),
+                Query(f"sum({of('hotbasket_streams_slow')})", "slow"),
+            ),
         ),
         Chart(
             title="Streams closed by us",
@@ -258,6 +276,13 @@ _DELIVERY = Row(
             "keep up, and many are bad.",
             unit="cps",
             queries=(Query(rate("hotbasket_streams_dropped_total", by="reason"), "{{reason}}"),),
+        ),
+        Chart(
+            title="What pages made of them",
+            description="Experiences a second that pages showed, that shoppers clicked or dismissed, and that gave way "
+            "to another; decided without shown is bad: a page does not say what it does.",
+            unit="cps",
+            queries=(Query(rate("hotbasket_experience_fates_total", by="fate"), "{{fate}}"),),
         ),
         Chart(
             title="Evicted from memory",

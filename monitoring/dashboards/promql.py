@@ -47,6 +47,11 @@ def largest(gauge: str) -> str:
     return f"max({of(gauge)})"
 
 
+def filled(depth: str, bound: str) -> str:
+    """Gives how much of a bound is used, by process, as a share; nothing of a process without such a bound."""
+    return f"{of(depth)} / ({of(bound)} > 0)"
+
+
 def else_zero(expression: str) -> str:
     """Gives an expression without labels, or 0 where it has none: a labelled counter is born with its first count."""
     return f"({expression} or vector(0))"
