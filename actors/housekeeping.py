@@ -1,4 +1,4 @@
-"""The worker's slow work: replays that people asked for, and the expiry of what is too old."""
+"""The worker's slow work: replays that people asked for, expiry of what is too old, and which trees are in force."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Housekeeping:
         self._partitions = partitions
         self._replay_at_s = 0.0
         self._unreadable: set[str] = set()
+        self._tree_version: int | None = None
         self._expire_at_s = stores.clock.monotonic_s() + _EXPIRY_PERIOD_S / 60
 
     def is_due(self) -> bool:
@@ -37,6 +38,7 @@ class Housekeeping:
                 self._replay_at_s = now_s + _REPLAY_PERIOD_S
                 for number in tuple(self._partitions):
                     await self._replay(number)
+                await self._show_releases()
             if now_s >= self._expire_at_s:
                 self._expire_at_s = now_s + _EXPIRY_PERIOD_S
                 await self._expire()
@@ -64,6 +66,22 @@ class Housekeeping:
         await self._stores.events.append(records)
         await self._stores.failures.replayed(replayed)
         _log.info("failed events replayed", extra={"partition": number, "events": len(records)})
+
+    async def _show_releases(self) -> None:
+        """Shows which generation of trees is in force, when it is another one than before."""
+        version = self._stores.trees.version()
+        if version == self._tree_version:
+            return
+        await self._stores.trees.load(())
+        known = self._stores.market.retailers.current().retailers if self._stores.market is not None else {}
+        newest = {
+            (known[retailer_id].name if retailer_id in known else retailer_id,): release
+            for retailer_id, release in self._stores.trees.newest().items()
+        }
+        metrics = self._stores.metrics
+        metrics.trees_in_force.show({labels: release.generation for labels, release in newest.items()})
+        metrics.trees_released_at_s.show({labels: release.released_at_ms / 1_000 for labels, release in newest.items()})
+        self._tree_version = version
 
     async def _expire(self) -> None:
         """Forgets failed events whose time is over, and what else is old and saved."""

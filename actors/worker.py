@@ -12,6 +12,7 @@ import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from actors.budgets import Budgets
 from actors.campaigns_now import CampaignsNow
 from actors.housekeeping import Housekeeping
 from actors.leases import Leases
@@ -52,8 +53,10 @@ class Worker:
         self._housekeeping = Housekeeping(stores, self._partitions)
         self._campaigns = CampaignsNow(stores.market) if stores.market is not None else None
         self._leases: Leases | None = None
+        self._budgets: Budgets | None = None
         if stores.market is not None and self._campaigns is not None:
             self._leases = Leases(stores, stores.market, self._campaigns, self._partitions)
+            self._budgets = Budgets(stores, stores.market, self._campaigns, self._partitions)
         self._stopping = asyncio.Event()
         self._saving: asyncio.Task[None] | None = None
         self._aside: dict[str, asyncio.Task[None]] = {}
@@ -117,7 +120,8 @@ class Worker:
             self._aside["timers"] = asyncio.ensure_future(self._timers.fire(due))
         if self._is_free("housekeeping") and self._housekeeping.is_due():
             self._aside["housekeeping"] = asyncio.ensure_future(self._housekeeping.work())
-
+        if self._budgets is not None and self._is_free("budgets") and self._budgets.is_due():
+            self._aside["budgets"] = asyncio.ensure_future(self._budgets.work())
         if self._leases is not None and self._is_free("leases") and self._leases.is_due():
             said = self._leases.collect()
             if said:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from domain.ports.tree_releases import Release
 from domain.releases import Releases
 
 
@@ -21,6 +22,10 @@ class Generations(Protocol):
 
     def visible(self) -> Mapping[str, frozenset[int]]:
         """Gives the visible generations by retailer id; from memory, as of `version`."""
+        ...
+
+    def newest(self) -> Mapping[str, Release]:
+        """Gives the newest visible generation by retailer id; from memory, as of `version`."""
         ...
 
 

@@ -7,7 +7,9 @@ append has the same ids, and the second of them is absorbed.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import product
 
 import structlog
 
@@ -22,6 +24,7 @@ from domain.ports.clock import Clock
 from domain.ports.event_log import EventLog
 from domain.ports.privacy_requests import ERASING, GatewayWords, PrivacyRequests, Request
 from domain.privacy import KINDS, is_in_force, record_of
+from monitoring.labels import STAGES
 from monitoring.metrics import PrivacyMetrics
 
 LOOK_S = 1.0
@@ -176,8 +179,9 @@ class PrivacyWorker:
                 tell_done(request, now_ms)
 
     def _tell(self, pending: Sequence[Request]) -> None:
-        for kind in KINDS:
-            self._metrics.privacy_open.labels(kind).set(sum(request.kind == kind for request in pending))
+        waiting = Counter((request.kind, request.stage) for request in pending)
+        for kind, stage in product(KINDS, STAGES):
+            self._metrics.privacy_open.labels(kind, stage).set(waiting[kind, stage])
         now_ms = self._clock.now_ms()
         oldest_ms = min((request.opened_at_ms for request in pending), default=now_ms)
         self._metrics.privacy_oldest_s.set(max(0, now_ms - oldest_ms) / _MS)

@@ -9,6 +9,8 @@ from prometheus_client import push_to_gateway, write_to_textfile
 from monitoring.metrics import BatchMetrics
 
 _GATEWAY_TIMEOUT_S = 5.0
+_INSTANCE = "night"
+"""On whatever machine a job runs: each takes the place of the night before, and dashboards ask for an instance."""
 
 
 def export(step: str, metrics: BatchMetrics, *, textfiles: str, push_gateway: str) -> None:
@@ -26,4 +28,10 @@ def export(step: str, metrics: BatchMetrics, *, textfiles: str, push_gateway: st
     if textfiles:
         write_to_textfile(str(Path(textfiles) / f"hotbasket_{step}.prom"), metrics.registry)
     if push_gateway:
-        push_to_gateway(push_gateway, job=f"hotbasket_{step}", registry=metrics.registry, timeout=_GATEWAY_TIMEOUT_S)
+        push_to_gateway(
+            push_gateway,
+            job=f"hotbasket_{step}",
+            grouping_key={"instance": _INSTANCE},
+            registry=metrics.registry,
+            timeout=_GATEWAY_TIMEOUT_S,
+        )

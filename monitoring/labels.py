@@ -57,7 +57,7 @@ MEANING: Final = (
     "unknown_experience",
 )
 GATEWAY_WORK: Final = ("request", "stream", "snapshot", "follow", "words", "vault", "withdrawals", "audit")
-WORKER_WORK: Final = ("poll", "take", "append", "trees", "snapshots", "leases", "timers", "housekeeping")
+WORKER_WORK: Final = ("poll", "take", "append", "trees", "snapshots", "leases", "timers", "housekeeping", "budgets")
 ARCHIVER_WORK: Final = ("poll", "take", "events", "decided", "failed", "follow", "commit")
 """What may fail at the edge of a loop."""
 

@@ -7,7 +7,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from monitoring.labels import BORN
-from monitoring.plain import PlainCounter, PlainHistogram
+from monitoring.plain import PlainCounter, PlainGauge, PlainHistogram
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 """Buckets of latencies; 0.25 s is the contract's bound."""
@@ -177,6 +177,30 @@ class CampaignMetrics:
         )
 
 
+class RetailerMetrics:
+    """What the worker knows of each retailer; the label is the name that an operator gave it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def by_retailer(name: str, documentation: str) -> PlainGauge:
+            gauge = PlainGauge(f"hotbasket_{name}", documentation, ("retailer",))
+            registry.register(gauge)
+            return gauge
+
+        self.trees_in_force = by_retailer("tree_generation_in_force", "Newest generation of trees that actors follow")
+        self.trees_released_at_s = by_retailer(
+            "tree_release_timestamp_seconds", "When the generation in force became visible"
+        )
+        self.budget_minor = by_retailer(
+            "budget_minor_units", "Budgets of the open campaigns, in minor units of money; those without a limit apart"
+        )
+        self.budget_reserved_minor = by_retailer(
+            "budget_reserved_minor_units", "Of the budgets of open campaigns, what is promised and not redeemed"
+        )
+        self.budget_left_minor = by_retailer(
+            "budget_left_minor_units", "Of the budgets of open campaigns, what is neither promised nor redeemed"
+        )
+
+
 class OwnershipMetrics:
     """What the worker feeds of the partitions that it owns."""
 
@@ -257,8 +281,8 @@ class PrivacyMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.privacy_open = Gauge(
             "hotbasket_privacy_requests_open",
-            "Privacy requests that are not done, by kind",
-            ["kind"],
+            "Privacy requests that are not done, by kind and by what they wait for",
+            ["kind", "stage"],
             registry=registry,
         )
         self.privacy_oldest_s = Gauge(
@@ -350,6 +374,7 @@ class Metrics(
     WorkerMetrics,
     ShopperMetrics,
     CampaignMetrics,
+    RetailerMetrics,
     OwnershipMetrics,
     LogMetrics,
     KafkaMetrics,

@@ -1,4 +1,4 @@
-"""Metrics for the hot route: plain numbers of one thread, put into Prometheus's form only when somebody looks.
+"""Plain numbers of one thread, put into Prometheus's form only when somebody looks: for the hot route and for tables.
 
 The library's own take a lock and cost a microsecond each, which is felt where a whole request costs thirty.
 """
@@ -6,10 +6,15 @@ The library's own take a lock and cost a microsecond each, which is felt where a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+SHOWN_MAX: Final = 500
+"""Series of a gauge whose labels operators make, as retailers do; beyond, the first by name."""
 
 
 class Count:
@@ -50,6 +55,37 @@ class PlainCounter(Collector):
         family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
         for values, count in list(self._counts.items()):
             family.add_metric(values, count.value)
+        yield family
+
+
+class PlainGauge(Collector):
+    """A gauge whose series come and go together: what is not in the newest table is not shown any more.
+
+    Args:
+        name: with its unit.
+        documentation: one line.
+        labels: their names.
+    """
+
+    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._labels = labels
+        self._values: Mapping[tuple[str, ...], float] = {}
+
+    def show(self, values: Mapping[tuple[str, ...], float]) -> None:
+        """Takes the place of what was shown before.
+
+        Args:
+            values: by their labels; never changed afterwards.
+        """
+        self._values = values
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Gives the table as it is now, at most `SHOWN_MAX` of it."""
+        family = GaugeMetricFamily(self._name, self._documentation, labels=self._labels)
+        for labels, value in islice(sorted(self._values.items()), SHOWN_MAX):
+            family.add_metric(labels, value)
         yield family
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from adapters.control_plane import GenerationRow, releases_of
 from adapters.postgres.control_cache import ControlCache, Versions
 from adapters.postgres.database import Session
+from domain.ports.tree_releases import Release
 
 _SUBJECT = "generations"
+
+
+class _Visible(NamedTuple):
+    """What is visible, by retailer id."""
+
+    generations: Mapping[str, frozenset[int]]
+    newest: Mapping[str, Release]
 
 
 class PostgresGenerations:
@@ -17,8 +26,7 @@ class PostgresGenerations:
     def __init__(self, cache: ControlCache) -> None:
         """Takes the cache, not started yet."""
         self._cache = cache
-        nothing: Mapping[str, frozenset[int]] = {}
-        self._kept = cache.keep(_SUBJECT, _load, nothing)
+        self._kept = cache.keep(_SUBJECT, _load, _Visible({}, {}))
 
     def version(self) -> int:
         """Gives the version of what was last loaded."""
@@ -26,7 +34,11 @@ class PostgresGenerations:
 
     def visible(self) -> Mapping[str, frozenset[int]]:
         """Gives what was last loaded."""
-        return self._kept.value
+        return self._kept.value.generations
+
+    def newest(self) -> Mapping[str, Release]:
+        """Gives what was last loaded."""
+        return self._kept.value.newest
 
     async def rows(self, retailer_id: str) -> Sequence[GenerationRow]:
         """Asks the server."""
@@ -119,10 +131,13 @@ async def _rows(session: Session, retailer_id: str) -> list[GenerationRow]:
     ]
 
 
-async def _load(session: Session, versions: Versions) -> Mapping[str, frozenset[int]]:
+async def _load(session: Session, versions: Versions) -> _Visible:
     visible: dict[str, set[int]] = {}
-    for retailer_id, generation in await session.rows(
-        "SELECT retailer_id, generation FROM generations WHERE visible_at IS NOT NULL"
+    newest: dict[str, Release] = {}
+    for retailer_id, *release in await session.rows(
+        "SELECT retailer_id, generation, (extract(epoch FROM visible_at) * 1000)::bigint, trees FROM generations"
+        " WHERE visible_at IS NOT NULL ORDER BY retailer_id, generation"
     ):
-        visible.setdefault(retailer_id, set()).add(generation)
-    return {retailer_id: frozenset(generations) for retailer_id, generations in visible.items()}
+        newest[retailer_id] = Release(*release)
+        visible.setdefault(retailer_id, set()).add(newest[retailer_id].generation)
+    return _Visible({retailer_id: frozenset(generations) for retailer_id, generations in visible.items()}, newest)

@@ -15,6 +15,7 @@ from adapters.scylla.slots import DEFAULT_SLOT, slices, slot_of
 from adapters.scylla.tree_releases import ScyllaTreeReleases
 from domain.errors import PortError
 from domain.ids import ShopperKey
+from domain.ports.tree_releases import Release
 from domain.ports.tree_store import DEFAULT, StoredTree
 from domain.releases import Overtaken, refuse_bad
 
@@ -44,6 +45,10 @@ class ScyllaTreeStore:
     def version(self) -> int:
         """Gives the version of what is visible."""
         return self._generations.version()
+
+    def newest(self) -> Mapping[str, Release]:
+        """Gives what the control plane said last."""
+        return self._generations.newest()
 
     async def load(self, keys: Sequence[ShopperKey]) -> Mapping[ShopperKey, StoredTree]:
         """Reads all storage partitions concerned at once; a retailer's default comes from memory."""

@@ -10,6 +10,7 @@ from adapters.sqlite.key_slices import slices
 from adapters.sqlite.tree_releases import begin, forget_old, releases_of, show, store
 from domain.ids import ShopperKey
 from domain.ports.clock import Clock
+from domain.ports.tree_releases import Release
 from domain.ports.tree_store import DEFAULT, StoredTree
 from domain.releases import refuse_bad
 
@@ -23,16 +24,23 @@ class SqliteTreeStore:
         self._clock = clock
         self._defaults: dict[str, StoredTree] = {}
         self._defaults_version = 0
+        self._newest: Mapping[str, Release] = {}
 
     def version(self) -> int:
         """Gives the version of all trees."""
         return self._control.version("trees")
 
+    def newest(self) -> Mapping[str, Release]:
+        """Gives what the last load found."""
+        return self._newest
+
     async def load(self, keys: Sequence[ShopperKey]) -> Mapping[ShopperKey, StoredTree]:
         """Reads own trees in one transaction; a retailer's default comes from memory."""
         version = self.version()
         if version != self._defaults_version:
-            rows = await self._control.database.read(_defaults)
+            rows, self._newest = await self._control.database.read(
+                lambda connection: (_defaults(connection), _newest(connection))
+            )
             self._defaults = {
                 retailer_id: self._shared(retailer_id, generation, blob) for retailer_id, generation, blob in rows
             }
@@ -86,6 +94,15 @@ def _defaults(connection: sqlite3.Connection) -> list[tuple[str, int, bytes]]:
         " ON visible_trees.retailer_id = generations.retailer_id AND shopper = ? GROUP BY generations.retailer_id",
         (DEFAULT,),
     ).fetchall()
+
+
+def _newest(connection: sqlite3.Connection) -> dict[str, Release]:
+    rows = connection.execute(
+        # Of a group's other columns SQLite gives those of the row that has the maximum.
+        "SELECT retailer_id, MAX(generation), shown_at_ms, trees FROM releases WHERE rolled_back_at_ms IS NULL"
+        " GROUP BY retailer_id"
+    )
+    return {retailer_id: Release(*release) for retailer_id, *release in rows}
 
 
 def _own(connection: sqlite3.Connection, keys: Sequence[ShopperKey]) -> dict[ShopperKey, StoredTree]:

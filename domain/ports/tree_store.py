@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from domain.ids import ShopperKey
+from domain.ports.tree_releases import Release
 
 DEFAULT = "default"
 """In place of a shopper hash: the tree of the retailer's shoppers who have none of their own."""
@@ -26,6 +27,10 @@ class TreeStore(Protocol):
 
     def version(self) -> int:
         """Gives a number that changes when any visible tree does; cheap enough for every batch."""
+        ...
+
+    def newest(self) -> Mapping[str, Release]:
+        """Gives the newest visible generation by retailer id, from memory: as of the last `load` or later."""
         ...
 
     async def load(self, keys: Sequence[ShopperKey]) -> Mapping[ShopperKey, StoredTree]:

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from string import ascii_uppercase
 from typing import Final, NamedTuple
 
+from monitoring.dashboards.batch import BATCH
 from monitoring.dashboards.experiences import EXPERIENCES
 from monitoring.dashboards.live_path import LIVE_PATH
 from monitoring.dashboards.overview import OVERVIEW
 from monitoring.dashboards.panels import Board, Chart, Limits, Query, Row, Stat
+from monitoring.dashboards.privacy import PRIVACY
+from monitoring.dashboards.servers import SERVERS
 
 with warnings.catch_warnings():
     # It warns of parts of its own that nobody here uses, whoever imports it.
@@ -23,7 +26,7 @@ with warnings.catch_warnings():
     from grafana_foundation_sdk.models import common as shapes
     from grafana_foundation_sdk.models import dashboard as model
 
-BOARDS: Final = (OVERVIEW, LIVE_PATH, EXPERIENCES)
+BOARDS: Final = (OVERVIEW, LIVE_PATH, EXPERIENCES, BATCH, PRIVACY, SERVERS)
 TAG: Final = "hotbasket"
 _SOURCE: Final = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _STAT_HEIGHT, _CHART_HEIGHT = 5, 8
@@ -59,7 +62,7 @@ def _dashboard(board: Board, options: Options) -> model.Dashboard:
         .refresh("30s")
         .timezone("browser")
         .tooltip(model.DashboardCursorSync.CROSSHAIR)
-        .variables(_variables(options))
+        .variables(_variables(board.told_by, options))
         .link(
             grafana.DashboardLink("hotbasket")
             .type(model.DashboardLinkType.DASHBOARDS)
@@ -78,12 +81,11 @@ def _dashboard(board: Board, options: Options) -> model.Dashboard:
     return built.build()
 
 
-def _variables(options: Options) -> list[Builder[model.VariableModel]]:
-    # Any metric of ours tells jobs and processes apart: every process has all of them.
+def _variables(told_by: str, options: Options) -> list[Builder[model.VariableModel]]:
     return [
         grafana.DatasourceVariable("datasource").label("Data source").type("prometheus"),
-        _labels("job", "label_values(hotbasket_streams_open, job)"),
-        _labels("instance", 'label_values(hotbasket_streams_open{job=~"$job"}, instance)'),
+        _labels("job", f"label_values({told_by}, job)"),
+        _labels("instance", f'label_values({told_by}{{job=~"$job"}}, instance)'),
         grafana.TextBoxVariable("partitions")
         .label("Partitions")
         .description("Of the event log; 1 embedded.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monitoring.dashboards.panels import Board, Chart, Query, Row
-from monitoring.dashboards.promql import else_zero, of, rate
+from monitoring.dashboards.panels import Board, Chart, Limits, Query, Row
+from monitoring.dashboards.promql import else_zero, most, of, rate
 
 _SHOPPERS = Row(
     title="Shoppers",
@@ -19,8 +19,8 @@ _SHOPPERS = Row(
         ),
         Chart(
             title="Experiences decided",
-            description="Experiences a second, by kind; a kind that stops while events go on has lost its trees or its "
-            "campaigns.",
+            description="Experiences a second, by kind; a kind that stops while events go on has lost its trees or "
+            "its campaigns.",
             unit="cps",
             queries=(Query(rate("hotbasket_decided_experiences_total", by="kind"), "{{kind}}"),),
             stacked=True,
@@ -61,8 +61,8 @@ _CAMPAIGNS = Row(
         ),
         Chart(
             title="Promises",
-            description="Promises a second made against budgets, and what became of earlier ones, by cause; orders far "
-            "below promises means that few are redeemed.",
+            description="Promises a second made against budgets, and what became of earlier ones, by cause; orders "
+            "far below promises means that few are redeemed.",
             unit="cps",
             queries=(
                 Query(rate("hotbasket_reservations_total"), "made"),
@@ -85,10 +85,34 @@ _CAMPAIGNS = Row(
         ),
         Chart(
             title="Drawn into bounds",
-            description="Experiences a second whose generosity a tree put outside its campaign's bounds; above 0 trees "
-            "and campaigns disagree until the next night.",
+            description="Experiences a second whose generosity a tree put outside its campaign's bounds; above 0 "
+            "trees and campaigns disagree until the next night.",
             unit="cps",
             queries=(Query(rate("hotbasket_clamped_experiences_total"), "clamped"),),
+        ),
+    ),
+)
+
+_BUDGET = most("hotbasket_budget_minor_units", by="retailer")
+_LEFT = most("hotbasket_budget_left_minor_units", by="retailer")
+_BUDGETS = Row(
+    title="Budgets",
+    width=12,
+    panels=(
+        Chart(
+            title="Budget left",
+            description="Share of the budgets of a retailer's open campaigns that is neither promised nor redeemed; "
+            "at 0 campaigns lose for want of budget.",
+            unit="percentunit",
+            queries=(Query(f"{_LEFT} / ({_BUDGET} > 0)", "{{retailer}}"),),
+            limits=Limits(warn=0.2, bad=0.05),
+        ),
+        Chart(
+            title="Budget reserved",
+            description="Minor units of money that the open promises of a retailer's open campaigns may still cost; "
+            "one that only grows is bad: nobody redeems them, and they do not end.",
+            unit="none",
+            queries=(Query(most("hotbasket_budget_reserved_minor_units", by="retailer"), "{{retailer}}"),),
         ),
     ),
 )
@@ -97,5 +121,5 @@ EXPERIENCES = Board(
     uid="hotbasket-experiences",
     title="hotbasket: shoppers & experiences",
     description="What are shoppers given, and what do campaigns promise and keep?",
-    rows=(_SHOPPERS, _CAMPAIGNS),
+    rows=(_SHOPPERS, _CAMPAIGNS, _BUDGETS),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitoring.alerts.objectives import UNACKNOWLEDGED
 from monitoring.dashboards.panels import Board, Chart, Limits, Query, Row, Stat
+from monitoring.dashboards.privacy import BEYOND_ITS_TIME, REQUESTS_OLDEST, REQUESTS_OPEN, SINCE_LOOKED
 from monitoring.dashboards.promql import else_zero, grown, largest, of, quantile, rate
 
 _ACKNOWLEDGED = rate("hotbasket_ack_seconds_count")
@@ -200,22 +201,8 @@ _PRIVACY = Row(
     title="What shoppers asked for",
     width=8,
     panels=(
-        Chart(
-            title="Privacy requests open",
-            description="Requests about shoppers' data that are not done, by kind; they take seconds, and minutes only "
-            "while a gateway was killed or a server is away.",
-            unit="none",
-            queries=(Query(of("hotbasket_privacy_requests_open"), "{{kind}}"),),
-            stacked=True,
-        ),
-        Chart(
-            title="Age of the oldest privacy request",
-            description="Time since the oldest request that is not done was made; an hour is bad, hotbasket privacy "
-            "status tells what it waits for.",
-            unit="s",
-            queries=(Query(of("hotbasket_privacy_oldest_request_seconds"), "{{instance}}"),),
-            limits=Limits(warn=900, bad=3_600),
-        ),
+        REQUESTS_OPEN,
+        REQUESTS_OLDEST,
         Chart(
             title="Privacy requests: overdue, failures",
             description="Requests past their deadline, each a broken promise, attempts that failed and are repeated, "
@@ -233,23 +220,7 @@ _PRIVACY = Row(
 _KEPT = Row(
     title="What is kept for too long",
     width=12,
-    panels=(
-        Chart(
-            title="Data beyond its time",
-            description="By how much the oldest record of a store is too old, looked for once a day; more than 0 "
-            "breaks a contract, hotbasket privacy check says whose it is.",
-            unit="s",
-            queries=(Query(of("hotbasket_privacy_too_old_seconds"), "{{store}}"),),
-            limits=Limits(warn=1, bad=86_400),
-        ),
-        Chart(
-            title="Since the last look for old data",
-            description="Time since every store was searched for what is too old; over 2 days nobody knows.",
-            unit="s",
-            queries=(Query(f"time() - ({of('hotbasket_privacy_check_timestamp_seconds')} > 0)", "{{instance}}"),),
-            limits=Limits(warn=100_000, bad=172_800),
-        ),
-    ),
+    panels=(BEYOND_ITS_TIME, SINCE_LOOKED),
 )
 
 OVERVIEW = Board(

@@ -90,12 +90,15 @@ class Board(NamedTuple):
         title: its name.
         description: one sentence: the question that it answers.
         rows: from top to bottom.
+        told_by: a metric that every process has of which the board tells; its jobs and instances can be chosen. Any
+            metric of ours will do for our processes: each has all of them.
     """
 
     uid: str
     title: str
     description: str
     rows: tuple[Row, ...]
+    told_by: str = "hotbasket_streams_open"
 
 
 def spread(histogram: str) -> tuple[Query, ...]:

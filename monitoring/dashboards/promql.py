@@ -21,9 +21,9 @@ def rate(metric: str, *matchers: str, by: str = "") -> str:
     return f"sum{_by(by)}(rate({of(metric, *matchers)}{_RANGE}))"
 
 
-def grown(metric: str, by: str = "") -> str:
+def grown(metric: str, *matchers: str, by: str = "") -> str:
     """Gives how much a counter of rare things grew in one step: 1 restart reads better than 0.017 a second."""
-    return f"sum{_by(by)}(increase({of(metric)}{_RANGE}))"
+    return f"sum{_by(by)}(increase({of(metric, *matchers)}{_RANGE}))"
 
 
 def quantile(share: float, histogram: str, by: str = "") -> str:
@@ -44,7 +44,12 @@ def within(bound: str, histogram: str) -> str:
 
 def largest(gauge: str) -> str:
     """Gives a gauge's largest value: who does not feed it shows 0."""
-    return f"max({of(gauge)})"
+    return most(gauge)
+
+
+def most(gauge: str, by: str = "") -> str:
+    """Gives a gauge's largest value by some labels, whichever process says so."""
+    return f"max{_by(by)}({of(gauge)})"
 
 
 def filled(depth: str, bound: str) -> str:

@@ -132,3 +132,24 @@ async def test_a_failed_push_shows_nothing(ports: Ports) -> None:
         await ports.trees.push(RETAILER, [(DEFAULT, b"new"), (ANNA.shopper, None)])  # type: ignore[list-item]
     assert {ANNA: StoredTree(1, b"old")} == await ports.trees.load([ANNA])
     assert 2 == await ports.trees.push(RETAILER, [(DEFAULT, b"new")])
+
+
+async def test_the_newest_release_of_each_retailer_is_known(ports: Ports) -> None:
+    """Generation, moment and number of trees stand in memory after a load, whoever's trees were asked for."""
+    for blob in (b"one", b"two"):
+        await ports.trees.push(RETAILER, [(DEFAULT, blob), (ANNA.shopper, blob)])
+    await ports.trees.push("r-2", [(DEFAULT, b"other")])
+    await ports.trees.load([])
+    newest = ports.trees.newest()
+    assert {RETAILER: (2, 2), "r-2": (1, 1)} == {one: (it.generation, it.trees) for one, it in newest.items()}
+    listed = await ports.releases.released(RETAILER)
+    assert newest[RETAILER] == listed[0]
+
+
+async def test_a_rollback_makes_the_release_before_the_newest(ports: Ports) -> None:
+    """What was taken back is not in force any more; what was shown before it is, since then."""
+    for blob in (b"one", b"two"):
+        await ports.trees.push(RETAILER, [(DEFAULT, blob)])
+    await ports.releases.rollback(RETAILER)
+    await ports.trees.load([])
+    assert 1 == ports.trees.newest()[RETAILER].generation

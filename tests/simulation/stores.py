@@ -9,6 +9,7 @@ from typing import NamedTuple
 from domain.ids import Position, ShopperKey, bucket
 from domain.ports.failed_events import FailedEvent
 from domain.ports.snapshot_store import Snapshot
+from domain.ports.tree_releases import Release
 from domain.ports.tree_store import DEFAULT, StoredTree
 from tests.simulation.broker import Stamp
 from tests.simulation.wire import Wire
@@ -172,6 +173,10 @@ class SimulatedTrees:
     def version(self) -> int:
         """Gives a number that grows with each push."""
         return self._shelf.tree_version
+
+    def newest(self) -> Mapping[str, Release]:
+        """Gives nothing: nobody looks at a simulation's dashboards."""
+        return {}
 
     async def load(self, keys: Sequence[ShopperKey]) -> Mapping[ShopperKey, StoredTree]:
         """Gives each shopper's tree."""

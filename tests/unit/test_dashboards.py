@@ -19,7 +19,8 @@ from grafana_foundation_sdk.models import units
 from gateway.answers import STATUS
 from monitoring.alerts.objectives import UNACKNOWLEDGED
 from monitoring.dashboards.build import BOARDS, Options, build
-from monitoring.metrics import Metrics
+from monitoring.dashboards.exporters import EXPORTED
+from monitoring.metrics import BatchMetrics, Metrics
 
 Json = dict[str, Any]
 BUILT: dict[str, Json] = {name: json.loads(text) for name, text in build(Options()).items()}
@@ -79,9 +80,9 @@ def selectors(expression: str) -> list[Selector]:
 
 
 def declared() -> dict[str, str]:
-    """The type of each series that our metrics make."""
-    kinds = {}
-    for family in Metrics().registry.collect():
+    """The type of each series that our metrics make, those of the night and those of the servers' exporters."""
+    kinds: dict[str, str] = {"up": "gauge", **EXPORTED}
+    for family in (*Metrics().registry.collect(), *BatchMetrics().registry.collect()):
         match family.type:
             case "counter":
                 kinds[f"{family.name}_total"] = "counter"
@@ -198,7 +199,10 @@ def test_every_rate_is_over_the_rate_interval(panel: Panel) -> None:
     windows = [one.window for expression in panel.expressions for one in selectors(expression) if one.window]
     assert set(windows) <= {"$__rate_interval", "1h"}
     rates = [
-        one for expression in panel.expressions for one in selectors(expression) if one.function in {"rate", "increase"}
+        one
+        for expression in panel.expressions
+        for one in selectors(expression)
+        if one.function in {"rate", "increase", "deriv"}
     ]
     assert {"$__rate_interval"} >= {one.window for one in rates}
 
@@ -206,7 +210,7 @@ def test_every_rate_is_over_the_rate_interval(panel: Panel) -> None:
 @each_panel
 def test_counters_are_rated_and_gauges_are_not(panel: Panel) -> None:
     """Each metric exists; a counter is shown as its growth, a gauge as it is [target-counter-agg-rule]."""
-    kinds = declared() | {"up": "gauge"}
+    kinds = declared()
     for expression in panel.expressions:
         for one in selectors(expression):
             is_rated = one.function in {"rate", "increase"} and bool(one.window)
@@ -256,9 +260,11 @@ def test_colours_go_from_good_to_bad(panel: Panel) -> None:
 def test_every_metric_is_on_a_dashboard() -> None:
     """What is worth counting is worth showing; of a histogram, any of its parts."""
     asked = {one.metric for panel in PANELS for expression in panel.expressions for one in selectors(expression)}
-    families = {family.name for family in Metrics().registry.collect() if not family.name.endswith("_created")}
+    collected = (*Metrics().registry.collect(), *BatchMetrics().registry.collect())
+    families = {family.name for family in collected if not family.name.endswith("_created")}
     parts = ("", "_total", "_bucket", "_count", "_sum")
     assert set() == {family for family in families if not asked & {family + part for part in parts}}
+    assert EXPORTED.keys() == {metric for metric in asked if not metric.startswith("hotbasket_")} - {"up"}
 
 
 def test_availability_counts_each_fault_of_the_server() -> None:

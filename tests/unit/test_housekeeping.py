@@ -10,6 +10,7 @@ from adapters.settings import load_settings
 from adapters.wiring import embedded
 from domain.ids import BEGINNING, Position
 from domain.ports.failed_events import FailedEvent
+from domain.ports.tree_store import DEFAULT
 from domain.records import encode
 from monitoring.metrics import Metrics
 from tests.story import NOON_MS, record
@@ -89,5 +90,33 @@ async def test_what_is_too_old_expires(tmp_path: Path) -> None:
         clock.s += 3_600
         await housekeeping.work()
         assert (len(await ports.failed.list("r-1", events_max=10)), asked) == (0, [1])
+    finally:
+        await ports.close()
+
+
+async def test_trees_in_force_are_shown_with_their_time(tmp_path: Path) -> None:
+    """Before any event, by the retailer's name where it is known; a rollback is seen like a release."""
+    clock, settings, metrics = Clock(), load_settings(), Metrics()
+    ports = embedded(tmp_path, settings, metrics, clock)
+
+    def shown(name: str) -> float | None:
+        return metrics.registry.get_sample_value(f"hotbasket_{name}", {"retailer": "r-1"})
+
+    try:
+        stores = Stores(ports.events, ports.experiences, ports.snapshots, ports.trees, ports.failed, clock, metrics)
+        housekeeping = Housekeeping(stores, {})
+        await housekeeping.work()
+        assert shown("tree_generation_in_force") is None
+        seen = []
+        for blob in (b"one", b"two"):
+            clock.s += 2.0
+            await ports.trees.push("r-1", [(DEFAULT, blob)])
+            await housekeeping.work()
+            seen.append((shown("tree_generation_in_force"), shown("tree_release_timestamp_seconds")))
+        assert [(1.0, NOON_MS / 1_000 + 2), (2.0, NOON_MS / 1_000 + 4)] == seen
+        clock.s += 2.0
+        await ports.releases.rollback("r-1")
+        await housekeeping.work()
+        assert 1.0 == shown("tree_generation_in_force")
     finally:
         await ports.close()

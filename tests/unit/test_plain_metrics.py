@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from domain.errors import Refused
-from monitoring.plain import PlainCounter, PlainHistogram
+from monitoring.plain import SHOWN_MAX, PlainCounter, PlainGauge, PlainHistogram
 from monitoring.server import MetricsServer
 
 
@@ -47,3 +47,13 @@ def test_metrics_have_a_port_of_their_own() -> None:
         MetricsServer(registry, server.port)
     server.close()
     MetricsServer(registry, server.port).close()
+
+
+def test_a_table_shows_the_newest_alone() -> None:
+    """A series that is not in the newest table is gone, and no more than some are shown, the first by name."""
+    gauge = PlainGauge("table", "what", ("retailer",))
+    gauge.show({("old",): 1.0})
+    gauge.show({(f"r-{number:04}",): number for number in range(SHOWN_MAX + 1)})
+    (family,) = gauge.collect()
+    assert [f"r-{number:04}" for number in range(SHOWN_MAX)] == [sample.labels["retailer"] for sample in family.samples]
+    assert [float(number) for number in range(SHOWN_MAX)] == [sample.value for sample in family.samples]

@@ -21,7 +21,7 @@ from domain.ids import ShopperHash
 from domain.ports.event_log import Place
 from domain.ports.privacy_requests import Kind, Request
 from domain.ports.retailers import Retailer
-from domain.privacy import asked
+from domain.privacy import KINDS, asked
 from domain.records import Record
 from monitoring.metrics import Metrics
 from tests.identity import KEYS, wrapped
@@ -58,7 +58,7 @@ class Log:
         return ()
 
 
-def worker_of(ports: Ports, log: Log, privacy_key: bytes) -> PrivacyWorker:
+def worker_of(ports: Ports, log: Log, privacy_key: bytes, metrics: Metrics | None = None) -> PrivacyWorker:
     """Gives a worker over another event log, which only takes records."""
 
     def key_of(_: str) -> bytes:
@@ -68,7 +68,7 @@ def worker_of(ports: Ports, log: Log, privacy_key: bytes) -> PrivacyWorker:
     clock = Later()
     places = Places(ports.privacy, ports.erasures, events, ports.archive, ports.shopper_data, late_s=0)
     eraser, exporter = Eraser(places, key_of, clock), Exporter(ports, load_settings(), clock)
-    return PrivacyWorker(ports.privacy, ports.words, events, key_of, clock, Metrics(), eraser, exporter)
+    return PrivacyWorker(ports.privacy, ports.words, events, key_of, clock, metrics or Metrics(), eraser, exporter)
 
 
 async def opened(ports: Ports, number: int, retailer_id: str, kind: Kind, shopper: str = SHOPPER) -> str:
@@ -149,5 +149,24 @@ async def test_a_bug_in_one_erasure_ends_nothing(tmp_path: Path) -> None:
         with pytest.raises(PortError, match="a fault of our own"):
             await worker.look()
         assert [ids[2], ids[0]] == eraser.asked[2:]
+    finally:
+        await ports.close()
+
+
+async def test_open_requests_are_told_by_kind_and_by_what_they_wait_for(tmp_path: Path) -> None:
+    """Each kind and stage has a number at every look, 0 where nothing waits for it."""
+    ports, log, metrics = embedded(tmp_path, load_settings(), Metrics(), SystemClock()), Log(), Metrics()
+    worker = worker_of(ports, log, KEYS.privacy, metrics)
+    try:
+        await ports.retailers.add(Retailer(retailer_id="one", name="one"), "w", "s", wrapped(ports, "one"))
+        await opened(ports, 1, "one", "suppress")
+        await opened(ports, 2, "one", "erase")
+        log.away = {"one"}
+        with pytest.raises(PortError, match="Kafka"):
+            await worker.look()
+        (family,) = metrics.privacy_open.collect()
+        told = {(sample.labels["kind"], sample.labels["stage"]): sample.value for sample in family.samples}
+        every = {(kind, stage) for kind in KINDS for stage in ("log", "gateways", "tombstones", "workers", "stores")}
+        assert dict.fromkeys(every, 0.0) | {("suppress", "log"): 1.0, ("erase", "log"): 1.0} == told
     finally:
         await ports.close()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from adapters.control_plane import GenerationRow, releases_of
 from domain.errors import PortError
+from domain.ports.tree_releases import Release
 from tests.story import NOON_MS
 
 
@@ -24,6 +25,14 @@ class MemoryGenerations:
     def visible(self) -> Mapping[str, frozenset[int]]:
         """What was shown and not hidden."""
         return {retailer_id: releases_of(rows.values()).visible for retailer_id, rows in self._rows.items()}
+
+    def newest(self) -> Mapping[str, Release]:
+        """The newest of what is visible."""
+        return {
+            retailer_id: Release(max(generations), NOON_MS, 0)
+            for retailer_id, generations in self.visible().items()
+            if generations
+        }
 
     async def rows(self, retailer_id: str) -> Sequence[GenerationRow]:
         """Newest first."""
