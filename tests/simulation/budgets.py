@@ -6,7 +6,7 @@ a call of the ledger may fail, lose its answer after its effect, or have its eff
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from domain.campaign_versions import Standing, refuse_bad
@@ -102,6 +102,25 @@ class Books:
                 held = held.plus(part.leased).minus(part.returned)
         return held
 
+    def totals(self, retailer_id: str) -> Sequence[Total]:
+        """Gives the sums of each of a retailer's campaigns."""
+        totals = []
+        for key, campaign in sorted(self.newest.items()):
+            if key.retailer_id == retailer_id:
+                parts = [part for (_, whose), part in self._parts.items() if whose == key]
+                budget = campaign.definition.budget or Budget()
+                totals.append(
+                    Total(
+                        campaign_id=key.campaign_id,
+                        budget_minor=budget.money_minor,
+                        budget_count=budget.count,
+                        leased=self.held(key),
+                        reserved=_sum(part.reserved for part in parts),
+                        committed=_sum(part.committed for part in parts),
+                    )
+                )
+        return totals
+
     def part(self, partition: int, key: CampaignKey) -> Balance:
         """Gives what the ledger has of a partition's part in a campaign."""
         return self._parts.get((partition, key), _NOTHING)
@@ -162,6 +181,13 @@ class SimulatedCampaigns:
         raise NotImplementedError
 
 
+def _sum(amounts: Iterable[Amounts]) -> Amounts:
+    total = Amounts()
+    for one in amounts:
+        total = total.plus(one)
+    return total
+
+
 class SimulatedLedger:
     """One process's client of the ledger."""
 
@@ -181,5 +207,5 @@ class SimulatedLedger:
         return await self._wire.call(f"settle {len(asks)} budgets of {partition}", settle, torn=lambda: None)
 
     async def totals(self, retailer_id: str) -> Sequence[Total]:
-        """Is not asked for in a run."""
-        raise NotImplementedError
+        """Adds up what partitions said."""
+        return await self._wire.call("totals of budgets", lambda: self._books.totals(retailer_id))
