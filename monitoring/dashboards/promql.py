@@ -58,7 +58,7 @@ def filled(depth: str, bound: str) -> str:
 
 
 def else_zero(expression: str) -> str:
-    """Gives an expression without labels, or 0 where it has none: a labelled counter is born with its first count."""
+    """Gives an expression without labels, or 0 where it has none: nobody is scraped, or nothing is to be counted."""
     return f"({expression} or vector(0))"
 
 

@@ -14,6 +14,7 @@ from adapters.settings import load_settings
 from adapters.zones import zone_of
 from domain.ids import ShopperHash, ShopperKey
 from domain.timestamps import rfc3339
+from gateway.answers import STATUS
 from gateway.streams import Streams
 from gateway.winners import Winners
 from monitoring.metrics import Metrics
@@ -30,6 +31,16 @@ async def test_bounds_stand_beside_what_they_bound(stand: Stand) -> None:
     await standing.work()
     names = ("log_queue_max_events", "streams_max", "residents_max")
     assert [7, 8, 9] == [standing.counted(name) for name in names]
+
+
+async def test_a_gateway_begins_with_each_of_its_errors(standing: Standing) -> None:
+    """Each error that has a status of its own is there before it was counted."""
+    counted = {
+        (sample.labels["error"], sample.labels["status"])
+        for family in standing.metrics.refused_requests.collect()
+        for sample in family.samples
+    }
+    assert {(error, str(status)) for error, status in STATUS.items()} <= counted
 
 
 async def test_a_stream_is_slow_while_more_than_half_of_its_queue_is_full() -> None:

@@ -88,6 +88,12 @@ def test_a_counter_begins_with_each_of_its_series_at_zero(metric: str, values: t
     assert dict.fromkeys(values, 0.0) == totals
 
 
+def test_every_counter_begins_with_its_series() -> None:
+    """But for two whose labels others know: the gateway has its errors, and the hot store its statements."""
+    empty = {family.name for family in Metrics().registry.collect() if family.type == "counter" and not family.samples}
+    assert {"hotbasket_refused_requests", "hotbasket_store_errors"} == empty
+
+
 def test_events_begin_with_each_type_and_outcome() -> None:
     """What a gateway can answer is counted from the start, and what a client calls an event is no type."""
     (family,) = Metrics().events.collect()
