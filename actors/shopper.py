@@ -21,7 +21,7 @@ from domain.events import (
     ShopperSuppressed,
     ShopperUnsuppressed,
 )
-from domain.fates import ANSWERS, Fated, fates
+from domain.fates import Fated, fates
 from domain.fold import apply, passed_over
 from domain.ids import ShopperKey
 from domain.ports.tree_store import StoredTree
@@ -135,8 +135,7 @@ class Resident:
             fated: tuple[Fated, ...] = ()
             if not item.adopting:
                 self.state, decided = decide(applied, item.record, self.tree, token, market, now_ms)
-                if state.slots and (decided is not None or type(item.record.event) in ANSWERS):
-                    fated = tuple(fates(state, item.record, decided))
+                fated = fates(state, item.record, decided)
                 if decided is not None and market is not None:
                     market.purse.take(decided)
             else:

@@ -5,7 +5,6 @@ The shopper actor asks after each event that can have done something to an exper
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from domain.events import ExperienceClicked, ExperienceShown
@@ -28,7 +27,7 @@ class Fated(NamedTuple):
     fate: Fate
 
 
-def fates(before: Shopper, record: Record, decided: Decided | None) -> Iterator[Fated]:
+def fates(before: Shopper, record: Record, decided: Decided | None) -> tuple[Fated, ...]:
     """Gives what an event made of experiences, in no order.
 
     Args:
@@ -36,20 +35,33 @@ def fates(before: Shopper, record: Record, decided: Decided | None) -> Iterator[
         record: the event; no repeat.
         decided: what it led to, None = nothing that is told.
     """
-    event = record.event
-    if isinstance(event, ExperienceShown | ExperienceClicked):
-        for slot in before.slots:
-            if slot.experience.experience_id == event.experience_id:
-                yield Fated(slot.experience.kind, ANSWERS[type(event)])
-    if decided is None:
-        return
-    withdrawn = {one.experience_id for one in decided.withdrawals}
+    if not before.slots:
+        return ()
+    answer = ANSWERS.get(type(record.event))
+    found = () if answer is None else _answered(before, record, answer)
+    if decided is None or not (decided.decisions or decided.withdrawals or decided.dismissals):
+        return found
     filled = {one.experience.slot: one.experience.decided_at_ms for one in decided.decisions}
+    withdrawn = [one.experience_id for one in decided.withdrawals]
+    ended = []
     for slot in before.slots:
         shown = slot.experience
+        if slot.state != "open":
+            continue
         if shown.experience_id in withdrawn:
-            yield Fated(shown.kind, "withdrawn")
+            ended.append(Fated(shown.kind, "withdrawn"))
         elif shown.experience_id in decided.dismissals:
-            yield Fated(shown.kind, "dismissed")
-        elif slot.state == "open" and shown.slot in filled:
-            yield Fated(shown.kind, "replaced" if filled[shown.slot] < shown.expires_at_ms else "expired")
+            ended.append(Fated(shown.kind, "dismissed"))
+        elif (at_ms := filled.get(shown.slot)) is not None:
+            ended.append(Fated(shown.kind, "replaced" if at_ms < shown.expires_at_ms else "expired"))
+    return (*found, *ended)
+
+
+def _answered(before: Shopper, record: Record, answer: Fate) -> tuple[Fated, ...]:
+    event = record.event
+    assert isinstance(event, ExperienceShown | ExperienceClicked)
+    return tuple(
+        Fated(slot.experience.kind, answer)
+        for slot in before.slots
+        if slot.experience.experience_id == event.experience_id
+    )
