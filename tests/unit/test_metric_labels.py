@@ -15,6 +15,7 @@ from monitoring import labels
 from monitoring.metrics import Metrics
 
 ROOMS = ("gateway", "actors", "batch", "adapters", "deploy")
+OF_A_METRIC_MAX, OF_A_PROCESS_MAX = 30, 400
 ALL = vars(Metrics()).keys()
 NAMED = {"_count": "archive_errors", "_until_done": "worker_errors"}
 """Methods that count an error under their first argument."""
@@ -92,6 +93,14 @@ def test_every_counter_begins_with_its_series() -> None:
     """But for two whose labels others know: the gateway has its errors, and the hot store its statements."""
     empty = {family.name for family in Metrics().registry.collect() if family.type == "counter" and not family.samples}
     assert {"hotbasket_refused_requests", "hotbasket_store_errors"} == empty
+
+
+def test_a_process_begins_with_few_series() -> None:
+    """No metric has more than some, and all together are few; what may come later, a test of the gateway bounds."""
+    families = list(Metrics().registry.collect())
+    series = {one.name: sum(not sample.name.endswith("_created") for sample in one.samples) for one in families}
+    assert {} == {name: number for name, number in series.items() if number > OF_A_METRIC_MAX}
+    assert sum(series.values()) <= OF_A_PROCESS_MAX
 
 
 def test_events_begin_with_each_type_and_outcome() -> None:

@@ -18,9 +18,10 @@ _LOOK_S = 0.5
 FED = (
     "hotbasket_archive_batch_seconds_bucket",
     "hotbasket_archived_records_total",
-    "hotbasket_requests_total",
+    "hotbasket_ack_seconds_bucket",
     "hotbasket_processed_events_total",
     "hotbasket_store_seconds_bucket",
+    "hotbasket_tree_release_timestamp_seconds",
 )
 """Metrics that only processes on servers feed, and the first of each kind of process."""
 
