@@ -270,8 +270,11 @@ class Worker:
         now_s = self._stores.clock.monotonic_s()
         if now_s - self._checkpointed_s < self._settings.checkpoint_s:
             return
-        if self._saving is not None and not self._saving.done():
-            return
+        if self._saving is not None:
+            if not self._saving.done():
+                return
+            # Whatever `_save_one` does not expect is a bug, and would go on unseen, with nothing saved ever after.
+            self._saving.result()
         self._checkpointed_s = now_s
         due = [
             (partition, await partition.collect()) for partition in self._partitions.values() if partition.has_unsaved

@@ -16,6 +16,7 @@ from domain.ids import ShopperHash, ShopperKey
 from domain.timestamps import rfc3339
 from gateway.answers import STATUS
 from gateway.streams import Streams
+from gateway.traced import Traced
 from gateway.winners import Winners
 from monitoring.metrics import Metrics
 from tests.gateway.conftest import Stand
@@ -46,7 +47,8 @@ async def test_a_gateway_begins_with_each_of_its_errors(standing: Standing) -> N
 async def test_a_stream_is_slow_while_more_than_half_of_its_queue_is_full() -> None:
     """It counts once, no more when its queue is written, and no more when it is gone."""
     metrics = Metrics()
-    streams = Streams(load_settings(stream_queue_max=4), SystemClock(), metrics, Winners(None))
+    settings, clock = load_settings(stream_queue_max=4), SystemClock()
+    streams = Streams(settings, clock, metrics, Winners(None), Traced(settings, clock))
     stream = streams.open(ShopperKey("r-1", ShopperHash("ab" * 32)), 0)
     slow: list[float | None] = []
 
