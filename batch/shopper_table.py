@@ -67,11 +67,13 @@ class ShopperTable:
         Raises:
             PortError: it can't be read now.
         """
+        # One literal for all of them: thousands take the planner a second in which no other thread runs.
+        gone = f"(SELECT unnest(string_to_array({_quoted(','.join(shoppers))}, ',')) AS shopper)"
         counted: dict[Part, int] = {}
         for some in self._batches([part for part in self._sizes if part.retailer_id == retailer_id]):
             rows = self._select(
-                f"SELECT kept.{self._by} AS part, count(*) AS n {_from(shoppers)}"
-                f" WHERE {self._in(some)} GROUP BY kept.{self._by}"
+                f"SELECT kept.{self._by} AS part, count(*) AS n FROM kept LEFT SEMI JOIN {gone} gone"  # noqa: S608 - quoted
+                f" ON kept.{SHOPPER} = gone.shopper WHERE {self._in(some)} GROUP BY kept.{self._by}"
             )
             counted |= {Part(retailer_id, _text(row["part"])): row["n"] for row in rows}
         return counted
@@ -172,25 +174,23 @@ class ShopperTable:
         return old
 
     def count_each(self, retailer_id: str, shoppers: Sequence[str]) -> Mapping[str, int]:
-        """Gives how many rows each of a retailer's shoppers has, where there are any.
+        """Gives how many rows each of some hundred shoppers of a retailer has, where there are any.
 
         Raises:
             PortError: it can't be read now.
         """
         rows = self._select(
-            f"SELECT kept.{SHOPPER} AS shopper, count(*) AS n {_from(shoppers)}"
-            f" WHERE kept.retailer_id = {_quoted(retailer_id)} GROUP BY kept.{SHOPPER}"
+            f"SELECT kept.{SHOPPER} AS shopper, count(*) AS n {_named(retailer_id, shoppers)} GROUP BY kept.{SHOPPER}"
         )
         return {row["shopper"]: row["n"] for row in rows}
 
     def rows(self, retailer_id: str, shoppers: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Gives the rows of a retailer's shoppers, oldest part first.
+        """Gives the rows of some hundred shoppers of a retailer, oldest part first.
 
         Raises:
             PortError: it can't be read now.
         """
-        where = f"kept.retailer_id = {_quoted(retailer_id)}"
-        return self._select(f"SELECT kept.* {_from(shoppers)} WHERE {where} ORDER BY kept.{self._by}")
+        return self._select(f"SELECT kept.* {_named(retailer_id, shoppers)} ORDER BY kept.{self._by}")
 
     def shoppers(self) -> Iterator[tuple[str, str]]:
         """Gives retailer and hash of everybody it has rows of.
@@ -310,11 +310,10 @@ def faults(what: str) -> Iterator[None]:
         raise PortError(f"{what}: {said}", retriable=True) from None
 
 
-def _from(shoppers: Sequence[str]) -> str:
-    """Gives what selects the rows of some shoppers."""
-    # One literal for all of them: thousands take the planner a second in which no other thread runs.
-    named = f"(SELECT unnest(string_to_array({_quoted(','.join(shoppers))}, ',')) AS shopper)"
-    return f"FROM kept LEFT SEMI JOIN {named} named ON kept.{SHOPPER} = named.shopper"
+def _named(retailer_id: str, shoppers: Sequence[str]) -> str:
+    """Gives what selects shoppers' rows while it reads: a join would first hold all rows of the retailer in memory."""
+    named = ", ".join(map(_quoted, shoppers))
+    return f"FROM kept WHERE kept.retailer_id = {_quoted(retailer_id)} AND kept.{SHOPPER} IN ({named})"
 
 
 def _quoted(value: str) -> str:

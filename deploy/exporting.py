@@ -141,7 +141,8 @@ class Exporter:
         key = ShopperKey(request.retailer_id, sealer.shopper(subject))
         past = await self._past.of(key, _keys(request.retailer_id, sealer, missing[1:]))
         retailer = self._ports.retailers.current().retailers[request.retailer_id]
-        made_at_ms = self._clock.now_ms()
+        # As of the first thing that was read: whoever was erased since then is not exported.
+        made_at_ms = min(past.at_ms, gathered.at_ms, self._clock.now_ms())
         document = await export(self._ports, retailer, key, self._settings, made_at_ms, _silent, past, gathered)
         place = request.request_id, subject.digest
         sealed = await asyncio.to_thread(_sealed, privacy_key, document, *place)
@@ -156,7 +157,7 @@ class Exporter:
             request_id, at_s, gathered = self._gathered
             if request_id == request.request_id and now_s < at_s + GATHERED_S:
                 return gathered
-        gathered = await gather(self._ports, request.retailer_id, {one.digest for one in missing})
+        gathered = await gather(self._ports, request.retailer_id, {one.digest for one in missing}, self._clock.now_ms())
         self._gathered = (request.request_id, now_s, gathered)
         return gathered
 

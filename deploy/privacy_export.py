@@ -83,7 +83,7 @@ def _to_files(shopper_ids: list[str], out: Path, retailer: str | None, data: Pat
             for number, key in enumerate(missing):
                 if gathered is None or clock.monotonic_s() > gathered_s + GATHERED_S:
                     gathered_s = clock.monotonic_s()
-                    gathered = await gather(ports, one.retailer_id, set(digests[number:]))
+                    gathered = await gather(ports, one.retailer_id, set(digests[number:]), clock.now_ms())
                 past = await reader.of(key, missing[number + 1 :])
                 _write(_path(out, key), await _made(ports, one, key, _silent, past, gathered))
                 report(number + 1, len(missing))

@@ -52,20 +52,23 @@ class Gathered(NamedTuple):
         failed: failed events by shopper.
         looked_at: who looked at a shopper and when, by the shopper's digest.
         is_whole: whether no failed event is missing.
+        at_ms: as of when, Unix milliseconds.
     """
 
     failed: Mapping[str, Sequence[Json]]
     looked_at: Mapping[str, Sequence[Json]]
     is_whole: bool
+    at_ms: int
 
 
-async def gather(ports: Ports, retailer_id: str, digests: Collection[str]) -> Gathered:
+async def gather(ports: Ports, retailer_id: str, digests: Collection[str], now_ms: int) -> Gathered:
     """Reads what no store finds by shopper.
 
     Args:
         ports: opened.
         retailer_id: whose shoppers.
         digests: of the shoppers whose documents will be made.
+        now_ms: Unix milliseconds.
 
     Raises:
         PortError: a store can't be read now.
@@ -76,7 +79,7 @@ async def gather(ports: Ports, retailer_id: str, digests: Collection[str]) -> Ga
     for one in found:
         if one.shopper and shopper_digest(privacy_key, ShopperHash(one.shopper)) in digests:
             failed.setdefault(one.shopper, []).append(msgspec.to_builtins(one))
-    return Gathered(failed, await _audited(ports, retailer_id, digests), len(found) < _FAILED_MAX)
+    return Gathered(failed, await _audited(ports, retailer_id, digests), len(found) < _FAILED_MAX, now_ms)
 
 
 async def export(
@@ -105,7 +108,7 @@ async def export(
         PortError: a store can't be read now; there is no part of an export.
     """
     digest = shopper_digest(ports.identity.privacy_key(key.retailer_id), key.shopper)
-    beside = gathered or await gather(ports, retailer.retailer_id, [digest])
+    beside = gathered or await gather(ports, retailer.retailer_id, [digest], now_ms)
     history = await _history(ports, key, now_ms, settings.hot_days, report)
     about = await ports.about.about(key.retailer_id, digest)
     hot_days, failed_days = f"{settings.hot_days} days", f"{settings.failed_days} days"

@@ -212,6 +212,29 @@ async def test_the_past_of_all_is_read_at_once(ports: Ports, tmp_path: Path) -> 
     assert ({}, {}) == (kept["history"]["held"], kept["models"]["held"])
 
 
+async def test_who_is_erased_after_the_past_was_read_is_not_exported(ports: Ports, tmp_path: Path) -> None:
+    """What was read for many may be of before the erasure, which is done by the time that the document is made."""
+    root, clock = tmp_path / "warehouse", Ticking()
+    for shopper in SHOPPERS[:2]:
+        day = {"retailer_id": "one", "day": ONE, "event_id": shopper, "shopper_id": shopper}
+        write(root, "searches", [day | {"at": AT, "query": "quillonaut"}])
+    request = await opened(ports, 1, "one", SHOPPERS[:2])
+    exporter = Exporter(ports, SETTINGS, clock, WarehouseData(str(root), expected=True))
+    clock.tick_s = 0.6
+    await exporter.work([request])
+    assert 1 == await ready(ports, request)
+    sealer = Sealer(ports.identity.privacy_key("one"))
+    done = {one.digest for one in await made(ports, request)}
+    (gone,) = [one for one in SHOPPERS[:2] if sealer.subject(one).digest not in done]
+    erasure = await ports.privacy.open(
+        asked(UUID(int=2), "one", "erase", clock.now_ms(), due_days=1), [sealer.subject(gone)]
+    )
+    await ports.privacy.advance(erasure.request_id, "done", clock.now_ms())
+    clock.now_s += 10
+    await exporter.work([request])
+    assert ("done", 1) == (await stage(ports, request), await ready(ports, request))
+
+
 class Searched(WarehouseData):
     """A warehouse that counts how often its rows are read."""
 

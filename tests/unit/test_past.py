@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from deploy.past import GATHERED_S, Past, PastReader
 from domain.errors import PortError
 from domain.ids import ShopperHash, ShopperKey
 from tests.contract.conftest import StoppedClock
+from tests.story import NOON_MS
 
 KEYS = [ShopperKey("r-1", ShopperHash(f"{number:064x}")) for number in range(4)]
 
@@ -24,6 +26,8 @@ class Warehouse:
         self.counts = {key.shopper: count for key, count in zip(KEYS, counts, strict=False) if count}
         self.searches: list[list[str]] = []
         self.fault: PortError | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def count(self, retailer_id: str, shoppers: Sequence[str]) -> dict[str, int]:
         """Gives what it was told."""
@@ -36,6 +40,7 @@ class Warehouse:
         """Gives one row for all of somebody's."""
         assert "r-1" == retailer_id
         self.searches.append([one[-1] for one in shoppers])
+        await self.may_answer.wait()
         return {one: {"orders": [{"order_id": one[-1]}]} for one in shoppers}
 
 
@@ -51,14 +56,16 @@ async def told(reading: PastReader, number: int) -> Past:
 
 def ordered(number: int) -> Past:
     """What the warehouse holds of one."""
-    return Past({"orders": [{"order_id": str(number)}]})
+    return Past(NOON_MS, {"orders": [{"order_id": str(number)}]})
 
 
 async def test_one_search_serves_those_who_come_behind() -> None:
     """Each gets what is theirs; of whom nothing is held, nothing is looked for."""
     warehouse = Warehouse(1, 0, 1, 1)
     reading = reader(warehouse)
-    assert [ordered(0), Past({}), ordered(2), ordered(3)] == [await told(reading, number) for number in range(4)]
+    assert [ordered(0), Past(NOON_MS, {}), ordered(2), ordered(3)] == [
+        await told(reading, number) for number in range(4)
+    ]
     assert [["0", "2", "3"]] == warehouse.searches
 
 
@@ -72,6 +79,31 @@ async def test_as_many_at_once_as_there_is_room_for() -> None:
     assert f"{most + 6:,} rows, too many for a kept document" in (await told(reading, 3)).absent
     assert 3 == len(warehouse.searches)
     assert ordered(3) == await reader(warehouse).of(KEYS[3])
+
+
+async def test_requests_that_take_turns_leave_each_other_what_was_read() -> None:
+    """Of two retailers, say: each is searched once."""
+    warehouse = Warehouse(1, 1, 1, 1)
+    reading = reader(warehouse)
+    ones, others = [KEYS[0], KEYS[1]], [KEYS[2], KEYS[3]]
+    assert ordered(0) == await reading.of(ones[0], ones[1:])
+    assert ordered(2) == await reading.of(others[0], others[1:])
+    assert [ordered(1), ordered(3)] == [await reading.of(ones[1]), await reading.of(others[1])]
+    assert [["0", "1"], ["2", "3"]] == warehouse.searches
+
+
+async def test_a_search_outlives_who_gave_up() -> None:
+    """A large one would never end otherwise; what it brings late is not old at once, and says as of when it is."""
+    warehouse, clock = Warehouse(1, 1, 1, 1), StoppedClock()
+    reading = reader(warehouse, clock=clock)
+    warehouse.may_answer.clear()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await told(reading, 0)
+    clock.ms += int(2 * GATHERED_S * 1_000)
+    warehouse.may_answer.set()
+    assert [ordered(0), ordered(1)] == [await told(reading, 0), await told(reading, 1)]
+    assert [["0", "1", "2", "3"]] == warehouse.searches
 
 
 async def test_what_was_read_is_soon_too_old() -> None:

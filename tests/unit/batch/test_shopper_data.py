@@ -243,6 +243,18 @@ async def test_rows_are_told_as_they_are(root: Path) -> None:
     assert os.fsencode(GONE) == rows["grown_trees"][0]["tree"]
 
 
+def test_what_is_read_is_not_joined(root: Path) -> None:
+    """A join would hold all rows of the retailer in memory before it looks whose they are."""
+    table = shopper_table.opened(str(root), "events")
+    assert table is not None
+    for query in ("SELECT kept.*", "SELECT count(*)"):
+        plan = "\n".join(
+            str(row) for row in table._select(f"EXPLAIN {query} {shopper_table._named('r-1', [GONE, STAYS])}")
+        )
+        assert "Join" not in plan
+        assert GONE in plan
+
+
 async def test_days_that_are_over_go_with_their_files(root: Path) -> None:
     """Of one retailer, in every table by day; what is by run stays, and doing it again changes nothing."""
     files = parquet_files(root)
