@@ -180,6 +180,7 @@ class WarehouseData:
         with visiting(self._root):
             tables = self._tables(BY_DAY)
             removed = sum(table.remove_days(retailer_id, first_kept) for table in tables)
+            self._drop_staging()
             self._drop_files(tables)
         return removed
 

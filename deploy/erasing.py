@@ -28,7 +28,9 @@ APPEND_WITHIN_S: Final = 30.0
 AGAIN_S, AGAIN_S_MAX = 5.0, 600.0
 """Between two visits of stores that hold something back: doubled each time, up to ten minutes."""
 SETTLED_VISITS: Final = 3
-"""Whoever holds nothing after so many is not asked again before the others hold nothing either: a log takes days."""
+SETTLED_MS: Final = 6 * 3_600_000
+"""Whoever holds nothing after so many visits is asked every so often, until the others, of which a log takes days, hold
+nothing either."""
 _MS = 1_000
 _AWAY: Final = "the store, which can't be used now"
 
@@ -153,7 +155,8 @@ class Eraser:
         Nothing is found, and nothing left, only where all of them were asked in one round.
         """
         receipts = {one.store: one for one in await self._places.erasures.receipts(request.request_id)}
-        stores = [store for store in self._places.data if not _is_settled(receipts.get(store.name))]
+        now_ms = self._clock.now_ms()
+        stores = [store for store in self._places.data if not _is_settled(receipts.get(store.name), now_ms)]
         visits, fault = await self._round(request, erased, stores, receipts)
         if fault is None and len(stores) < len(self._places.data) and not any(one.found or one.left for one in visits):
             receipts = {one.store: one for one in await self._places.erasures.receipts(request.request_id)}
@@ -191,9 +194,11 @@ class Eraser:
         return replace(request, stage=stage, stage_at_ms=now_ms)
 
 
-def _is_settled(receipt: Receipt | None) -> bool:
-    """Tells whether a store need not be asked in each round."""
-    return receipt is not None and receipt.visits >= SETTLED_VISITS and not receipt.left and not receipt.waits_for
+def _is_settled(receipt: Receipt | None, now_ms: int) -> bool:
+    """Tells whether a store need not be asked in this round."""
+    if receipt is None or receipt.left or receipt.waits_for:
+        return False
+    return receipt.visits >= SETTLED_VISITS and now_ms < receipt.at_ms + SETTLED_MS
 
 
 async def shoppers_of(

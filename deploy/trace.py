@@ -152,7 +152,8 @@ class _Search:
         """Gives the event with all that refers to it."""
         key, event_id = found.record.key, found.record.event.event_id
         since = from_unix_ms(found.record.received_at_ms).date()
-        days = max(0, (from_unix_ms(self._now_ms).date() - since).days)
+        # One more: what was found may be a repeat, of an event that was received and decided on the day before.
+        days = max(0, (from_unix_ms(self._now_ms).date() - since).days) + 1
         with progress("days") as bar:
             task = bar.add_task("read", total=days + 1)
             history = await self._history(found, days, lambda done, _: bar.update(task, completed=done))

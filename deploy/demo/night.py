@@ -182,9 +182,11 @@ class Night:
     def _end(self, code: int | None) -> None:
         seen = self._seen
         seen.running = False
-        if code == 0 and seen.error is None:
-            _pass_over(seen.steps)
-            log.info("night ended", generation=seen.generation)
+        if code == 0:
+            # A model that was refused is a good end too: the reason stays to be read, and what comes behind it waits.
+            if seen.error is None:
+                _pass_over(seen.steps)
+            log.info("night ended", generation=seen.generation, refused=seen.error)
             return
         if seen.error is None:
             seen.error = self._kept[-1] if self._kept and (code or 0) > 0 else _ended_by(code)

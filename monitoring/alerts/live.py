@@ -37,7 +37,7 @@ def _serving(options: Options) -> tuple[Record | Alert, ...]:
             _SEEN,
             f"group by (job, instance) ({options.of('hotbasket_streams_open')})\n"
             f"or\ngroup by (job, instance) (last_over_time({_SEEN}[{options.window(DAY_S)}]))\n"
-            "and on (job, instance)\ngroup by (job, instance) (up)",
+            f"and on (job, instance)\ngroup by (job, instance) ({options.of('up')})",
         ),
         Alert(
             name="HotbasketNoGatewayReady",
@@ -87,7 +87,8 @@ def _working(options: Options) -> tuple[Alert, ...]:
             name="HotbasketWorkerLags",
             severity="page",
             expression=_at_most(options, "hotbasket_worker_lag_seconds", 2 * MINUTE_S, LAG_S),
-            for_s=3 * MINUTE_S,
+            # Longer than the window by what a takeover takes: one lag that is over is nobody's business.
+            for_s=4 * MINUTE_S,
             summary="A worker lags",
             description="The oldest event in hand at {{ $labels.instance }} was {{ $value | humanizeDuration }} old.",
             section=_LATE,
@@ -201,13 +202,17 @@ def _archiving(options: Options) -> tuple[Record | Alert, ...]:
 def _unarchived(options: Options) -> str:
     """Gives since when events are stored and none is archived, seconds since 1970; 0 while they are.
 
-    It goes by what it said before, for a day, so that neither a quiet night nor a restart of Prometheus ends it.
+    It goes by what it said before, for a day, so that neither a quiet night nor a restart of Prometheus ends it. An
+    archiver that came since and has copied something ends it, though all that it had to do was done between two scrapes.
     """
     window, before = options.window(SILENT_S), options.window(DAY_S)
+    archived, born = (options.of(f"hotbasket_archived_records_{one}") for one in ("total", "created"))
+    since = f"(last_over_time({_UNARCHIVED}[{before}]) > 0)"
     return (
-        f"(vector(0) and on () sum(rate({options.of('hotbasket_archived_records_total')}[{window}])) > 0)\n"
-        f"or (last_over_time({_UNARCHIVED}[{before}]) > 0)\n"
-        f"or (vector(time()) and on () sum(rate({_stored(options)}[{window}])) > {IDLE_PER_S})\n"
+        f"(vector(0) and on () sum(rate({archived}[{window}])) > 0)\n"
+        f"or (vector(0) and on () sum({archived} and on (job, instance, kind) ({born} > on () group_left () {since})) > 0)\n"
+        f"or {since}\n"
+        f"or (vector(time()) and on () sum(increase({_stored(options)}[{window}])) > 0)\n"
         "or vector(0)"
     )
 

@@ -136,21 +136,23 @@ _UNREADABLE = FAILED.replace("not_processed", "undecodable")
 _OF_WORKERS = (
     Case(
         "WorkerLags",
-        "for four minutes",
+        "for five minutes",
         {LAG: "6xN"},
-        4,
+        5,
         (Fired("WorkerLags", "The oldest event in hand at worker-0 was 6s old.", WORKER),),
     ),
     Case(
         "WorkerLags",
-        "for four minutes, and every other scrape finds it between two batches",
+        "for five minutes, and every other scrape finds it between two batches",
         {LAG: "6 0 6 0 6 0xN"},
-        4,
+        5,
         (Fired("WorkerLags", "The oldest event in hand at worker-0 was 6s old.", WORKER),),
     ),
     Case("WorkerLags", "a little", {LAG: "4xN"}, 4),
     Case("WorkerLags", "for a moment", {LAG: "0 0 90 0xN"}, 6),
     Case("WorkerLags", "for a minute", {LAG: "0x2 90xN"}, 4),
+    Case("WorkerLags", "for longer than a minute, and it is over", {LAG: "0 90 90 0xN"}, 4),
+    Case("WorkerLags", "for longer than a minute, and it was over long ago", {LAG: "0 90 90 0xN"}, 5),
     Case(
         "NothingProcessed",
         "workers stand still",
@@ -291,5 +293,22 @@ _OF_ARCHIVERS = (
     ),
     Case("NothingArchived", "half an hour", {ARCHIVED: "0+600x10 6000xN"}, 45),
     Case("NothingArchived", "dead, and back", {ARCHIVED: "0+600x10 _x120 0+600xN"}, 150),
+    Case(
+        "NothingArchived",
+        "dead, and back: between two scrapes it had copied everything, and nobody shops any more",
+        {
+            ARCHIVED: "0+600x10 _x120 79000xN",
+            ARCHIVED.replace("_total", "_created"): "0x10 _x120 7850xN",
+            STORED: "0+600x120 72000xN",
+        },
+        400,
+    ),
+    Case(
+        "NothingArchived",
+        "dead, of a shop with an event in ten minutes",
+        {ARCHIVED: "0 1xN", STORED: "0+0.1xN"},
+        110,
+        (Fired("NothingArchived", "Events have been stored for 1h 17m 21s, and no archiver copies any."),),
+    ),
     Case("NothingArchived", "nobody shops", {ARCHIVED: "0+600x10 6000xN", STORED: "0+600x10 6000xN"}, 200),
 )
