@@ -61,7 +61,7 @@ run: setup ## Start the whole system with the demo shop, data in ./data
 # What needs servers is no part of it: it stands in these two folders and in the contracts' production family.
 test: setup ## Run every test that needs no servers: unit, property, contract, simulation, packaging, browser where Chromium is
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		--ignore tests/integration --ignore tests/chaos/servers tests
+		$(if $(CI),-m "not extended") --ignore tests/integration --ignore tests/chaos/servers tests
 
 services: setup ## Start Kafka, Cassandra and Postgres on loopback and print where they are; needs Java 17, Maven, Postgres
 	@$(BIN)/python -m tests.services start

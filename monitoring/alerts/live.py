@@ -203,14 +203,15 @@ def _unarchived(options: Options) -> str:
     """Gives since when events are stored and none is archived, seconds since 1970; 0 while they are.
 
     It goes by what it said before, for a day, so that neither a quiet night nor a restart of Prometheus ends it. An
-    archiver that came since and has copied something ends it, though all that it had to do was done between two scrapes.
+    archiver that came since and has copied something ends it, though all was copied between two scrapes.
     """
     window, before = options.window(SILENT_S), options.window(DAY_S)
     archived, born = (options.of(f"hotbasket_archived_records_{one}") for one in ("total", "created"))
     since = f"(last_over_time({_UNARCHIVED}[{before}]) > 0)"
+    anew = f"{archived} and on (job, instance, kind) ({born} > on () group_left () {since})"
     return (
         f"(vector(0) and on () sum(rate({archived}[{window}])) > 0)\n"
-        f"or (vector(0) and on () sum({archived} and on (job, instance, kind) ({born} > on () group_left () {since})) > 0)\n"
+        f"or (vector(0) and on () sum({anew}) > 0)\n"
         f"or {since}\n"
         f"or (vector(time()) and on () sum(increase({_stored(options)}[{window}])) > 0)\n"
         "or vector(0)"

@@ -34,7 +34,7 @@ from tests.real_data.test_complete_journey import TREE, convert
 from tests.services.given import Servers
 from tests.services.system import System
 
-pytestmark = [pytest.mark.needs_real_data, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.extended, pytest.mark.needs_real_data, pytest.mark.slow, pytest.mark.timeout(900)]
 
 RETAILER = Retailer(retailer_id="r-journey", name="journey", currency="USD")
 WRITE_KEY, SECRET_KEY = "wk_journey", "sk_journey"

@@ -35,6 +35,7 @@ def searches(checkout: Path) -> Mapping[str, Search]:
     return {search.bug: search for search in found}
 
 
+@pytest.mark.extended
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("plant", SOUGHT, ids=[plant.__name__ for plant in SOUGHT])

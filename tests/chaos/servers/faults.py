@@ -47,32 +47,33 @@ class Case(NamedTuple):
         return self.name.replace(" ", "-")
 
 
-def cases(*, is_long: bool) -> list[Case]:
-    """Gives every fault; the long ones last as long as an outage does that somebody has to mend."""
-    return list(_cases(is_long))
+def cases(*, is_whole: bool) -> list[Case]:
+    """Gives every fault, some as long as an outage that somebody has to mend; else those that a soak does not deal."""
+    return list(_cases(is_whole))
 
 
-def _cases(is_long: bool) -> Iterator[Case]:
+def _cases(is_whole: bool) -> Iterator[Case]:
     yield Case("kill -9 a worker", kill_worker, moves=True)
     yield Case("kill -9 a gateway", kill_gateway)
     yield Case("kill -9 the archiver", kill_archiver, spares_log=True)
     yield Case("pause a worker beyond its session", pause_worker, moves=True)
     yield Case("add and remove a worker", add_and_remove_worker, moves=True)
-    if is_long:
+    if is_whole:
         yield Case("restart everything, one after the other", roll, moves=True)
     yield Case("kill -9 Kafka", partial(_kill_server, "kafka"), stops_log=True)
     yield Case("kill -9 the CQL server", partial(_kill_server, "scylla"))
     for name in ("kafka", "scylla", "postgres"):
         said, of_log = _SAID[name], name == "kafka"
-        down_s = LONG_OUTAGE_S if is_long and name == "scylla" else OUTAGE_S
+        down_s = LONG_OUTAGE_S if is_whole and name == "scylla" else OUTAGE_S
         cut, slow, hole = (
             partial(misbehave, name, "cut", down_s),
             partial(misbehave, name, "slow", OUTAGE_S),
             partial(misbehave, name, "black hole", OUTAGE_S),
         )
         yield Case(f"{said} cut off for {down_s:.0f} s", cut, stops_log=of_log, spares_log=not of_log)
-        yield Case(f"{said} answers {2 * HALF_SLOW_MS} ms later", slow, spares_log=not of_log)
-        yield Case(f"{said} in a black hole for {OUTAGE_S:.0f} s", hole, stops_log=of_log, spares_log=not of_log)
+        if is_whole:
+            yield Case(f"{said} answers {2 * HALF_SLOW_MS} ms later", slow, spares_log=not of_log)
+            yield Case(f"{said} in a black hole for {OUTAGE_S:.0f} s", hole, stops_log=of_log, spares_log=not of_log)
     yield Case("kill -9 a worker while CQL is cut off", kill_worker_without_scylla, spares_log=True, moves=True)
     yield Case("disk full under Kafka", fill_disk, stops_log=True)
 

@@ -17,7 +17,7 @@ PROCESSES = 2
 """Between whoever asks and the answer: the load's own and the gateway. Each may be as late as the load's was."""
 
 
-@pytest.mark.parametrize("case", cases(is_long=RUNS > 1), ids=str)
+@pytest.mark.parametrize("case", cases(is_whole=RUNS > 1), ids=str)
 @pytest.mark.parametrize("run", range(RUNS))
 async def test_nothing_is_lost_or_shown_twice(place: Place, outcomes: Outcomes, case: Case, run: int) -> None:
     """Acknowledged is logged, archived and processed; pages show the latest; no request hangs; all recovers."""

@@ -103,6 +103,7 @@ def test_orders_count_in_their_window(spark: SparkSession) -> None:
     assert Sums(False, 111_000, 110, True) == longer["spring", SHOPPER]
 
 
+@pytest.mark.extended
 def test_what_comes_back_in_time_is_taken_off(spark: SparkSession) -> None:
     """Returns count up to the window's end, with their share of what was paid; a forged return counts nothing."""
     told = [decided(1, 0, held_out=(decision(1, 0),))]
@@ -273,6 +274,7 @@ def test_who_has_not_had_the_whole_window_is_left_out(first: tuple[Measured, lis
     assert any("1 of them are left out, because their 7 days are not over yet" in one for one in spring.sentences())
 
 
+@pytest.mark.extended
 def test_doing_it_again_changes_nothing(shop: Shop, first: tuple[Measured, list[Told]]) -> None:
     """The rows of the day are replaced by the same; one campaign measured alone leaves the other's row."""
     before = kept(shop)
@@ -319,6 +321,7 @@ def test_files_name_shoppers_when_asked_to(shop: Shop, tmp_path: Path) -> None:
     assert [("order_id", ""), ("shopper_id", SHOPPER)] == list(settlement.items())[-2:]
 
 
+@pytest.mark.extended
 def test_of_a_large_campaign_a_sample_is_measured(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound the driver gets a share of both groups alike, the same shoppers every time, and says so."""
     monkeypatch.setattr("batch.uplift_step.SHOPPERS_MAX", SHOPPERS // 2)
@@ -334,6 +337,7 @@ def test_of_a_large_campaign_a_sample_is_measured(shop: Shop, monkeypatch: pytes
     assert first.as_row() == again.as_row()
 
 
+@pytest.mark.extended
 def test_what_is_known_ends_where_cooling_did(shop: Shop, spark: SparkSession, tmp_path: Path) -> None:
     """A warehouse that was last cooled before a window's end does not know what happened in it."""
     warehouse = Warehouse(str(tmp_path / "warehouse"), spark)

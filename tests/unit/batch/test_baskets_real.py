@@ -8,7 +8,7 @@ from batch.baskets.evaluate import PREDICTOR, evaluate
 from batch.baskets.predictor import Settings
 from batch.baskets.read_split import read_split
 
-pytestmark = [pytest.mark.needs_real_data, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.extended, pytest.mark.needs_real_data, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_the_predictor_is_above_every_baseline(real_data: Path) -> None:
