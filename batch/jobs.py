@@ -113,14 +113,14 @@ def run(step: str, job: Job, work: Callable[[Job], Done]) -> Done:
         return done
     finally:
         metrics.job_s.labels(step).set(_since(started))
-        _export(step, metrics, job.settings)
+        _export(step, metrics, job)
 
 
 def night_ended(job: Job) -> None:
     """Leaves word that a whole night came to its end, whether it brought trees or said no."""
     metrics = BatchMetrics()
     _succeeded(NIGHT, metrics)
-    _export(NIGHT, metrics, job.settings)
+    _export(NIGHT, metrics, job)
 
 
 def _succeeded(step: str, metrics: BatchMetrics) -> None:
@@ -128,10 +128,17 @@ def _succeeded(step: str, metrics: BatchMetrics) -> None:
     metrics.job_succeeded_at_s.labels(step).set_to_current_time()
 
 
-def _export(step: str, metrics: BatchMetrics, settings: Settings) -> None:
+def _export(step: str, metrics: BatchMetrics, job: Job) -> None:
     """Exports; a job that did its work does not fail for want of a listener."""
     try:
-        export(step, metrics, textfiles=settings.batch_textfiles, push_gateway=settings.batch_push_gateway)
+        export(
+            step,
+            metrics,
+            retailer_id=job.retailer_id,
+            retailer=job.retailer.name,
+            textfiles=job.settings.batch_textfiles,
+            push_gateway=job.settings.batch_push_gateway,
+        )
     except OSError as error:
         log.warning("metrics not exported", step=step, detail=str(error))
 

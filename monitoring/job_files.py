@@ -9,8 +9,8 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-FILES_MAX = 32
-"""Of a folder; there is one a job."""
+FILES_MAX = 512
+"""Of a folder; there is one for each job of each retailer."""
 FILE_BYTES_MAX = 64 * 1_024
 
 

@@ -46,6 +46,15 @@ class Window(NamedTuple):
         """Gives a metric's numbers by the values of one label."""
         return _by(self.last, name, label)
 
+    def by_both(self, name: str, labels: tuple[str, str]) -> dict[tuple[str, str], float]:
+        """Gives a metric's numbers by the values of two labels, empty where one is missing."""
+        first, second = labels
+        found: dict[tuple[str, str], float] = {}
+        for given, number in self.last.numbers.get(name, {}).items():
+            values = dict(given)
+            found[values.get(first, ""), values.get(second, "")] = number
+        return found
+
     def grown(self, name: str) -> float:
         """Gives how much a counter grew, over all labels; what was not counted before began at 0."""
         return sum(self.last.numbers.get(name, {}).values()) - sum(self.first.numbers.get(name, {}).values())

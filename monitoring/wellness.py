@@ -204,10 +204,12 @@ def _privacy(window: Window) -> Iterator[Fact]:
 
 
 def _jobs(window: Window, now_s: float) -> Iterator[Fact]:
-    failed = window.by("hotbasket_job_failed", "step")
-    succeeded = window.by("hotbasket_job_last_success_timestamp_seconds", "step")
-    took = window.by("hotbasket_job_seconds", "step")
+    by = ("retailer", "step")
+    failed = window.by_both("hotbasket_job_failed", by)
+    succeeded = window.by_both("hotbasket_job_last_success_timestamp_seconds", by)
+    took = window.by_both("hotbasket_job_seconds", by)
     for job in sorted(failed.keys() | succeeded.keys()):
+        name = f"{job[1]} of {job[0]}"
         is_bad = bool(failed.get(job))
         parts = ["failed" if is_bad else "well"]
         if job in took:
@@ -215,7 +217,7 @@ def _jobs(window: Window, now_s: float) -> Iterator[Fact]:
         if job in succeeded:
             parts.append(f"last success {span(max(0.0, now_s - succeeded[job]))} ago")
         verdict = Verdict.LOOK if is_bad else Verdict.FINE
-        yield Fact(job, "hotbasket_job_failed", ", ".join(parts), verdict, f"the job {job} failed")
+        yield Fact(name, "hotbasket_job_failed", ", ".join(parts), verdict, f"the job {name} failed")
 
 
 def _control(window: Window) -> Iterator[Fact]:

@@ -30,10 +30,11 @@ def _missing(options: Options) -> tuple[Alert, ...]:
         Alert(
             name="HotbasketTreesOld",
             severity="ticket",
-            expression=f"time() - max({ended}) > {options.scaled(TREES_H * HOUR_S)}",
+            expression=f"time() - max by (retailer) ({ended}) > {options.scaled(TREES_H * HOUR_S)}",
             for_s=10 * MINUTE_S,
             summary="No night has come to its end",
-            description="A night last came to its end, or pushed trees, {{ $value | humanizeDuration }} ago.",
+            description="A night of {{ $labels.retailer }} last came to its end, or pushed trees, "
+            "{{ $value | humanizeDuration }} ago.",
             section=_NIGHT,
         ),
         Alert(
@@ -52,7 +53,8 @@ def _missing(options: Options) -> tuple[Alert, ...]:
             expression=f"time() - {cooled} > {options.scaled(COOL_H * HOUR_S)}",
             for_s=10 * MINUTE_S,
             summary="Events are not brought into the warehouse",
-            description="The last cooling that succeeded is {{ $value | humanizeDuration }} old.",
+            description="The last cooling for {{ $labels.retailer }} that succeeded is "
+            "{{ $value | humanizeDuration }} old.",
             section=_NIGHT,
         ),
     )
@@ -67,7 +69,7 @@ def _failed(options: Options) -> tuple[Alert, ...]:
             for_s=0,
             at_once="the number stands until the next cooling",
             summary="Events of the store are not in the warehouse",
-            description="{{ $value }} events of the store are not in the warehouse after cooling.",
+            description="{{ $value }} events of {{ $labels.retailer }} are not in the warehouse after cooling.",
             section=_NIGHT,
         ),
         Alert(
@@ -76,7 +78,7 @@ def _failed(options: Options) -> tuple[Alert, ...]:
             expression=f"{options.of('hotbasket_job_failed')} == 1",
             for_s=30 * MINUTE_S,
             summary="A step of the night failed",
-            description="The last run of step {{ $labels.step }} failed.",
+            description="The last run of step {{ $labels.step }} for {{ $labels.retailer }} failed.",
             section=_NIGHT,
         ),
     )

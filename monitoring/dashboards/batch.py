@@ -22,7 +22,12 @@ _NIGHT = Row(
             title="Since the last success",
             description="Time since each step last succeeded; a day is in order, 36 hours are a night without it.",
             unit="s",
-            queries=(Query(f"time() - {most('hotbasket_job_last_success_timestamp_seconds', by='step')}", "{{step}}"),),
+            queries=(
+                Query(
+                    f"time() - {most('hotbasket_job_last_success_timestamp_seconds', by='retailer, step')}",
+                    "{{retailer}}: {{step}}",
+                ),
+            ),
             limits=_STALE,
         ),
         Chart(
@@ -30,7 +35,7 @@ _NIGHT = Row(
             description="Time that the last run of each step took; a night that grows longer every day will meet the "
             "morning.",
             unit="s",
-            queries=(Query(most("hotbasket_job_seconds", by="step"), "{{step}}"),),
+            queries=(Query(most("hotbasket_job_seconds", by="retailer, step"), "{{retailer}}: {{step}}"),),
             stacked=True,
         ),
         Chart(
@@ -38,7 +43,7 @@ _NIGHT = Row(
             description="Steps whose last run failed, at 1; the trees in force stay, and hotbasket batch nightly goes "
             "on where it stopped.",
             unit="none",
-            queries=(Query(most("hotbasket_job_failed", by="step"), "{{step}}"),),
+            queries=(Query(most("hotbasket_job_failed", by="retailer, step"), "{{retailer}}: {{step}}"),),
             limits=Limits(warn=1, bad=1),
         ),
     ),

@@ -101,7 +101,7 @@ def night(folder: Path) -> Iterator[str]:
     for fate in ("grown", "pushed"):
         metrics.trees.labels(fate).set(4)
     metrics.tree_generation.labels("shop").set(1)
-    export("push", metrics, textfiles=str(folder), push_gateway="")
+    export("push", metrics, retailer_id="r-1", retailer="shop", textfiles=str(folder), push_gateway="")
     registry = CollectorRegistry()
     registry.register(JobFiles(folder))
     server = MetricsServer(registry, 0)

@@ -31,7 +31,13 @@ _OF_NIGHTS = (
         "two nights without",
         {PUSHED: "-129700+60xN"},
         11,
-        (Fired("TreesOld", "A night last came to its end, or pushed trees, 1d 12h 2m 10s ago."),),
+        (
+            Fired(
+                "TreesOld",
+                "A night of shop last came to its end, or pushed trees, 1d 12h 2m 10s ago.",
+                {"retailer": "shop"},
+            ),
+        ),
     ),
     Case("TreesOld", "not quite", {PUSHED: "-129500+60xN"}, 11),
     Case(
@@ -46,7 +52,13 @@ _OF_NIGHTS = (
         "a night without",
         {COOLED: "-108100+60xN"},
         11,
-        (Fired("CoolingLate", "The last cooling that succeeded is 1d 6h 2m 10s old.", {"step": "cool"}),),
+        (
+            Fired(
+                "CoolingLate",
+                "The last cooling for shop that succeeded is 1d 6h 2m 10s old.",
+                {"retailer": "shop", "step": "cool"},
+            ),
+        ),
     ),
     Case("CoolingLate", "not quite", {COOLED: "-107900+60xN"}, 11),
     Case(
@@ -57,20 +69,40 @@ _OF_NIGHTS = (
         (
             Fired(
                 "CoolingIncomplete",
-                "3 events of the store are not in the warehouse after cooling.",
-                {"fate": "missing"},
+                "3 events of shop are not in the warehouse after cooling.",
+                {"retailer": "shop", "fate": "missing"},
             ),
         ),
     ),
-    Case("CoolingIncomplete", "some failed", {'hotbasket_cooled_rows{fate="failed"}': "900xN"}, 1),
+    Case("CoolingIncomplete", "some failed", {MISSING.replace("missing", "failed"): "900xN"}, 1),
     Case(
         "NightFailed",
         "and nobody ran it again",
         {NIGHT: "1xN"},
         31,
-        (Fired("NightFailed", "The last run of step grow failed.", {"step": "grow"}),),
+        (Fired("NightFailed", "The last run of step grow for shop failed.", {"retailer": "shop", "step": "grow"}),),
     ),
     Case("NightFailed", "and was run again", {NIGHT: "1x20 0xN"}, 31),
+    Case(
+        "NightFailed",
+        "of one shop, and another's went well",
+        {NIGHT: "1xN", NIGHT.replace("shop", "corner"): "0xN"},
+        31,
+        (Fired("NightFailed", "The last run of step grow for shop failed.", {"retailer": "shop", "step": "grow"}),),
+    ),
+    Case(
+        "TreesOld",
+        "of one shop, and another's are new",
+        {PUSHED: "-129700+60xN", PUSHED.replace("shop", "corner"): "0+60xN"},
+        11,
+        (
+            Fired(
+                "TreesOld",
+                "A night of shop last came to its end, or pushed trees, 1d 12h 2m 10s ago.",
+                {"retailer": "shop"},
+            ),
+        ),
+    ),
 )
 _OF_PRIVACY = (
     Case(

@@ -24,8 +24,13 @@ NOT_SAVED, SAVED_AGE = f"hotbasket_checkpoint_failures_total{{{W}}}", f"hotbaske
 GAP, GAP_BORN = f"hotbasket_log_gap_records_total{{{A}}}", f"hotbasket_log_gap_records_created{{{A}}}"
 ARCHIVED = f'hotbasket_archived_records_total{{{A}, kind="event"}}'
 ARCHIVE_LAG = f"hotbasket_archive_lag_seconds{{{A}}}"
-PUSHED, COOLED = (f'hotbasket_job_last_success_timestamp_seconds{{step="{step}"}}' for step in ("push", "cool"))
-NIGHT, MISSING = 'hotbasket_job_failed{step="grow"}', 'hotbasket_cooled_rows{fate="missing"}'
+PUSHED, COOLED = (
+    f'hotbasket_job_last_success_timestamp_seconds{{retailer="shop", step="{step}"}}' for step in ("push", "cool")
+)
+NIGHT, MISSING = (
+    'hotbasket_job_failed{retailer="shop", step="grow"}',
+    'hotbasket_cooled_rows{retailer="shop", fate="missing"}',
+)
 TOO_OLD, CHECKED = (
     'hotbasket_privacy_too_old_seconds{store="warehouse"}',
     f"hotbasket_privacy_check_timestamp_seconds{{{W}}}",
@@ -64,7 +69,7 @@ WELL: Mapping[str, str] = {
     COOLED: "0+60xN",
     NIGHT: "0xN",
     MISSING: "0xN",
-    'hotbasket_cooled_rows{fate="failed"}': "7xN",
+    'hotbasket_cooled_rows{retailer="shop", fate="failed"}': "7xN",
     OVERDUE: "0xN",
     OLDEST: "691200xN",
     PRIVACY_ERRORS: "0xN",

@@ -245,13 +245,13 @@ def test_jobs_of_the_night_are_read_from_their_files(tmp_path: Path) -> None:
     metrics.job_failed.labels("cool").set(1)
     metrics.job_s.labels("cool").set(90)
     metrics.job_succeeded_at_s.labels("cool").set(NOW_S - 7_200)
-    export("cool", metrics, textfiles=str(tmp_path), push_gateway="")
+    export("cool", metrics, retailer_id="r-1", retailer="shop", textfiles=str(tmp_path), push_gateway="")
     (tmp_path / "hotbasket_bad.prom").write_text("no { metric")
     (tmp_path / "hotbasket_large.prom").write_text("#" * (FILE_BYTES_MAX + 1))
     watched = Watched(more=JobFiles(tmp_path))
-    assert ("failed, took 1 min 30 s, last success 2 h 0 min ago", "look") == watched.rows()["cool"]
-    assert "Worth a look: the job cool failed." == watched.sentence()
-    assert "cool" not in Watched(more=JobFiles(tmp_path / "nowhere")).rows()
+    assert ("failed, took 1 min 30 s, last success 2 h 0 min ago", "look") == watched.rows()["cool of shop"]
+    assert "Worth a look: the job cool of shop failed." == watched.sentence()
+    assert "cool of shop" not in Watched(more=JobFiles(tmp_path / "nowhere")).rows()
 
 
 def test_a_label_is_text() -> None:

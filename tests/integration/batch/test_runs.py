@@ -63,9 +63,15 @@ def test_a_stopped_night_goes_on_where_it_was(spark: SparkSession, tmp_path: Pat
     steps: Steps = {"cool": cool, "grow": grow}
     with pytest.raises(PortError):
         nightly(job, {"grow": {"bonus": 5}}, steps)
-    assert 'hotbasket_job_failed{step="grow"} 1.0' in (tmp_path / "hotbasket_grow.prom").read_text()
-    assert 'hotbasket_job_failed{step="cool"} 0.0' in (tmp_path / "hotbasket_cool.prom").read_text()
-    assert not (tmp_path / "hotbasket_night.prom").exists()
+    assert (
+        'hotbasket_job_failed{retailer="Fresh & Co",step="grow"} 1.0'
+        in (tmp_path / "hotbasket_grow_r-1.prom").read_text()
+    )
+    assert (
+        'hotbasket_job_failed{retailer="Fresh & Co",step="cool"} 0.0'
+        in (tmp_path / "hotbasket_cool_r-1.prom").read_text()
+    )
+    assert not (tmp_path / "hotbasket_night_r-1.prom").exists()
     broken = False
     runs = Runs(job.warehouse, job.retailer_id)
     assert job.run_id == runs.for_day(DAY, "grow")
@@ -92,9 +98,9 @@ def test_a_run_that_was_not_promoted_goes_no_further(spark: SparkSession, tmp_pa
     assert ("evaluate", ["evaluate"]) == (night.refused, list(night.steps))
     assert not night.steps["evaluate"]["promoted"]
     for step in ("evaluate", "night"):
-        left = (tmp_path / f"hotbasket_{step}.prom").read_text()
-        assert f'hotbasket_job_failed{{step="{step}"}} 0.0' in left
-        assert f'hotbasket_job_last_success_timestamp_seconds{{step="{step}"}}' in left
+        left = (tmp_path / f"hotbasket_{step}_r-1.prom").read_text()
+        assert f'hotbasket_job_failed{{retailer="Fresh & Co",step="{step}"}} 0.0' in left
+        assert f'hotbasket_job_last_success_timestamp_seconds{{retailer="Fresh & Co",step="{step}"}}' in left
     runs = Runs(job.warehouse, job.retailer_id)
     assert ["refused"] == [step.state for step in runs.steps()]
     assert f"{DAY.isoformat()}.2" == runs.for_day(DAY, "grow")

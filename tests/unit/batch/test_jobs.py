@@ -59,6 +59,8 @@ def test_what_a_step_leaves_that_does_not_go_on(
     with structlog.testing.capture_logs() as lines, pytest.raises(type(error)):
         run("evaluate", job_of(tmp_path), work)
     assert [(event, level, str(error))] == [(one["event"], one["log_level"], one["detail"]) for one in lines]
-    left = (tmp_path / "hotbasket_evaluate.prom").read_text()
-    assert f'hotbasket_job_failed{{step="evaluate"}} {failed}.0' in left
-    assert (not failed) == ('hotbasket_job_last_success_timestamp_seconds{step="evaluate"}' in left)
+    left = (tmp_path / "hotbasket_evaluate_r-1.prom").read_text()
+    assert f'hotbasket_job_failed{{retailer="Fresh & Co",step="evaluate"}} {failed}.0' in left
+    assert (not failed) == (
+        'hotbasket_job_last_success_timestamp_seconds{retailer="Fresh & Co",step="evaluate"}' in left
+    )
