@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from itertools import chain
 
+from monitoring.alerts.lasting import lasting
 from monitoring.alerts.live import live
 from monitoring.alerts.nightly import nightly, promised
 from monitoring.alerts.objectives import budgets
@@ -17,7 +18,7 @@ FILE = "hotbasket.yml"
 def groups(options: Options) -> list[Group]:
     """Gives every rule of an installation."""
     cold = [nightly(options)] if options.night else []
-    return [*budgets(options), live(options), *cold, promised(options)]
+    return [*budgets(options), *lasting(options), live(options), *cold, promised(options)]
 
 
 def alerts(options: Options) -> list[Alert]:

@@ -1,14 +1,15 @@
-"""Alerts on the cold half and on promises about shoppers' data: what is late by hours or days."""
+"""Alerts on the cold half and on promises about shoppers' data, beside those on their objectives (`lasting`)."""
 
 from __future__ import annotations
 
+from monitoring.alerts.lasting import ENDED, SUCCEEDED
 from monitoring.alerts.rules import DAY_S, HOUR_S, MINUTE_S, Alert, Group, Options
 
 _NIGHT = "the-night-fails-or-pushed-bad-trees"
 _PRIVACY = "privacy-requests-wait"
 _KEPT = "data-beyond-its-time"
-TREES_H, COOL_H = 36, 30
-"""Hours after which a night's end, and a cooling, are missing."""
+NEW_H = 36
+"""Hours for which a shop may be without any night."""
 _STORED, _NOT_COOLED, _OBJECTIONS = 'outcome="stored"', 'fate="missing"', 'kind=~"suppress|unsuppress"'
 DUE_SHARE = 0.8
 """Of the days that a privacy request may take."""
@@ -21,40 +22,17 @@ def nightly(options: Options) -> Group:
 
 def _missing(options: Options) -> tuple[Alert, ...]:
     """What a night did not bring, whether it broke, was killed or never began."""
-    succeeded = "hotbasket_job_last_success_timestamp_seconds"
-    cooled = options.of(succeeded, 'step="cool"')
-    # A night whose model is not promoted has come to its end, and pushes nothing.
-    ended = options.of(succeeded, 'step=~"push|night"')
+    ended = options.of(SUCCEEDED, ENDED)
     stored = f"{options.of('hotbasket_events_total', _STORED)}[{options.window(DAY_S)}]"
     return (
-        Alert(
-            name="HotbasketTreesOld",
-            severity="ticket",
-            expression=f"time() - max by (retailer) ({ended}) > {options.scaled(TREES_H * HOUR_S)}",
-            for_s=10 * MINUTE_S,
-            summary="No night has come to its end",
-            description="A night of {{ $labels.retailer }} last came to its end, or pushed trees, "
-            "{{ $value | humanizeDuration }} ago.",
-            section=_NIGHT,
-        ),
         Alert(
             name="HotbasketNoNight",
             severity="ticket",
             expression=f"absent(last_over_time({ended}[{options.window(DAY_S)}]))\n"
-            f"and on ()\nsum(increase({stored} offset {options.window(TREES_H * HOUR_S)})) > 0",
+            f"and on ()\nsum(increase({stored} offset {options.window(NEW_H * HOUR_S)})) > 0",
             for_s=10 * MINUTE_S,
             summary="Nothing is known of any night",
             description="Shoppers came days ago, and no night has ever told that it came to its end.",
-            section=_NIGHT,
-        ),
-        Alert(
-            name="HotbasketCoolingLate",
-            severity="ticket",
-            expression=f"time() - {cooled} > {options.scaled(COOL_H * HOUR_S)}",
-            for_s=10 * MINUTE_S,
-            summary="Events are not brought into the warehouse",
-            description="The last cooling for {{ $labels.retailer }} that succeeded is "
-            "{{ $value | humanizeDuration }} old.",
             section=_NIGHT,
         ),
     )
@@ -91,15 +69,6 @@ def promised(options: Options) -> Group:
     return Group(
         "hotbasket, privacy",
         (
-            Alert(
-                name="HotbasketPrivacyOverdue",
-                severity="page",
-                expression=f"max({options.of('hotbasket_privacy_requests_overdue')}) > 0",
-                for_s=MINUTE_S,
-                summary="A privacy request is past its deadline",
-                description="{{ $value }} privacy requests are past their deadline.",
-                section=_PRIVACY,
-            ),
             Alert(
                 name="HotbasketPrivacyDueSoon",
                 severity="ticket",

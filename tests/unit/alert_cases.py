@@ -55,6 +55,7 @@ class Case(NamedTuple):
         changed: series of the system that is well; an empty one is not there.
         at_min: half a minute after it is looked; far from the edges of windows, where releases of Prometheus differ.
         fires: all that fires then.
+        looks: how often rules are evaluated until then, if that is more than half an hour.
     """
 
     about: str
@@ -62,6 +63,7 @@ class Case(NamedTuple):
     changed: Mapping[str, str]
     at_min: int
     fires: tuple[Fired, ...] = ()
+    looks: int = 10
 
     def __str__(self) -> str:
         """Names the test."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from monitoring.alerts.objectives import BURNS, Burn
+from monitoring.alerts.rules import duration
 from tests.unit.alert_cases import Case, Fired
 from tests.unit.alert_series import (
     CHECKED,
@@ -23,44 +25,46 @@ def cold_cases() -> list[Case]:
     return [*_OF_NIGHTS, *_OF_PRIVACY]
 
 
+NO_END = "no night of shop had come to its end for 30 hours"
+NOT_COOLED = "no cooling for shop had succeeded for 26 hours"
+
+
+def late(name: str, what: str, day: str, three_days: str) -> tuple[Fired, ...]:
+    """Gives what is said of something that is late for these shares of a day and of three; empty = nothing."""
+    return tuple(
+        Fired(
+            name,
+            f"For {share} of the last {over} {what}; 5.0% of 30 days may be so.",
+            {"retailer": "shop", "over": over},
+        )
+        for share, over in ((day, "1d"), (three_days, "3d"))
+        if share
+    )
+
+
+def overdue(share: str, burn: Burn) -> Fired:
+    """Gives what is said of a request that was overdue for a share of a window."""
+    over = duration(burn.long_s * 1_000)
+    said = f"For {share} of the last {over} a privacy request was past its deadline; 0.1% of 30 days may be so."
+    return Fired("PrivacyOverdue", said, {"over": over})
+
+
 _ENDED = PUSHED.replace("push", "night")
 _NO_NIGHT = Fired("NoNight", "Shoppers came days ago, and no night has ever told that it came to its end.")
 _OF_NIGHTS = (
+    Case("TreesOld", "all the time", {PUSHED: "-108100+60xN"}, 11, late("TreesOld", NO_END, "100%", "100%")),
+    Case("TreesOld", "not quite", {PUSHED: "-107900+60xN"}, 11),
+    Case("TreesOld", "for an hour", {PUSHED: "0xN"}, 30 * 60 + 60, looks=200),
     Case(
-        "TreesOld",
-        "two nights without",
-        {PUSHED: "-129700+60xN"},
-        11,
-        (
-            Fired(
-                "TreesOld",
-                "A night of shop last came to its end, or pushed trees, 1d 12h 2m 10s ago.",
-                {"retailer": "shop"},
-            ),
-        ),
+        "TreesOld", "for two hours", {PUSHED: "0xN"}, 30 * 60 + 130, late("TreesOld", NO_END, "", "6.965%"), looks=200
     ),
-    Case("TreesOld", "not quite", {PUSHED: "-129500+60xN"}, 11),
-    Case(
-        "TreesOld", "nights end, and push nothing", {PUSHED: "-999700+60xN", PUSHED.replace("push", "night"): "0xN"}, 11
-    ),
+    Case("TreesOld", "nights end, and push nothing", {PUSHED: "-999700+60xN", _ENDED: "0xN"}, 11),
     Case("NoNight", "for three days", {PUSHED: ""}, 4_320, (_NO_NIGHT,)),
     Case("NoNight", "for three days, but for cooling by hand", {PUSHED: "", COOLED: "0+60xN"}, 4_320, (_NO_NIGHT,)),
     Case("NoNight", "the shop opened this morning", {PUSHED: "", STORED: "_x1200 0+600xN"}, 1_900),
     Case("NoNight", "nobody shops", {PUSHED: "", STORED: ""}, 4_320),
-    Case(
-        "CoolingLate",
-        "a night without",
-        {COOLED: "-108100+60xN"},
-        11,
-        (
-            Fired(
-                "CoolingLate",
-                "The last cooling for shop that succeeded is 1d 6h 2m 10s old.",
-                {"retailer": "shop", "step": "cool"},
-            ),
-        ),
-    ),
-    Case("CoolingLate", "not quite", {COOLED: "-107900+60xN"}, 11),
+    Case("CoolingLate", "all the time", {COOLED: "-93700+60xN"}, 11, late("CoolingLate", NOT_COOLED, "100%", "100%")),
+    Case("CoolingLate", "not quite", {COOLED: "-93500+60xN"}, 11),
     Case(
         "CoolingIncomplete",
         "three are missing",
@@ -93,26 +97,14 @@ _OF_NIGHTS = (
     Case(
         "TreesOld",
         "of one shop, and another's are new",
-        {PUSHED: "-129700+60xN", PUSHED.replace("shop", "corner"): "0+60xN"},
+        {PUSHED: "-108100+60xN", PUSHED.replace("shop", "corner"): "0+60xN"},
         11,
-        (
-            Fired(
-                "TreesOld",
-                "A night of shop last came to its end, or pushed trees, 1d 12h 2m 10s ago.",
-                {"retailer": "shop"},
-            ),
-        ),
+        late("TreesOld", NO_END, "100%", "100%"),
     ),
 )
 _OF_PRIVACY = (
-    Case(
-        "PrivacyOverdue",
-        "one is",
-        {OVERDUE: "1xN"},
-        2,
-        (Fired("PrivacyOverdue", "1 privacy requests are past their deadline."),),
-    ),
-    Case("PrivacyOverdue", "half a minute", {OVERDUE: "0x2 1xN"}, 3),
+    Case("PrivacyOverdue", "one is", {OVERDUE: "1xN"}, 2, tuple(overdue("100%", burn) for burn in BURNS)),
+    Case("PrivacyOverdue", "was, an hour ago", {OVERDUE: "0x60 1x2 0xN"}, 140),
     Case(
         "PrivacyDueSoon",
         "after 24 days",

@@ -50,8 +50,8 @@ def series() -> set[str]:
 def of_case(case: Case) -> dict[str, Any]:
     """One case as promtool's unit test: all alerts are asked for, so that nothing else may fire."""
     at_s = case.at_min * 60 + 30
-    # Hours are looked at ten times; what waits for minutes, twice a minute.
-    every_s = 30 if case.at_min <= 31 else at_s // 10
+    # Hours are looked at a few times; what waits for minutes, twice a minute.
+    every_s = 30 if case.at_min <= 31 else at_s // case.looks
     asked = {
         alert.name: [expected(fired) for fired in case.fires if f"Hotbasket{fired.name}" == alert.name]
         for alert in ALERTS
