@@ -218,14 +218,15 @@ def test_a_process_is_started_with_its_secrets(made: Path, checkout: Path, tmp_p
 
 
 def test_prometheus_scrapes_every_process(services: dict[str, Json], checkout: Path) -> None:
-    """Each long-running process of ours is a target, workers once for each of them."""
+    """Each long-running process of ours is a target, workers once for each of them; and ScyllaDB, by its own port."""
     config = yaml.safe_load((checkout / "deploy" / "prometheus.yml").read_text(encoding="utf-8"))
     static = [one for job in config["scrape_configs"] for one in job.get("static_configs", ())]
     targets = {target for one in static for target in one["targets"]}
     processes = int(services["worker"]["command"][-1])
     first = Settings.model_fields["metrics_port"].default
     expected = {f"{name}:{first}" for name in own(services).keys() - ONE_SHOT - {"demo", "worker"}}
-    assert expected | {f"worker:{first + number}" for number in range(processes)} == targets
+    expected |= {f"worker:{first + number}" for number in range(processes)}
+    assert expected | {"scylla:9180"} == targets
     (named,) = [one for job in config["scrape_configs"] for one in job.get("dns_sd_configs", ())]
     assert (["demo"], first) == (named["names"], named["port"])
 
