@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monitoring.alerts.objectives import BURNS, Burn
+from monitoring.alerts.objectives import AT_ONCE, BURNS, Burn
 from monitoring.alerts.rules import HOUR_S, Alert, Group, Options, Record, duration
 
 NIGHT_H, COOL_H = 30, 26
 """Hours after which a night's end, and a cooling, are late; from then on their budget of time burns."""
 _SLOW = tuple(burn for burn in BURNS if burn.severity == "ticket")
-_AT_ONCE = "the long window is the patience, and the short one ends the alert soon after the fault"
 _NIGHT = "the-night-fails-or-pushed-bad-trees"
 SUCCEEDED = "hotbasket_job_last_success_timestamp_seconds"
 ENDED = 'step=~"push|night"'
@@ -107,7 +106,7 @@ def _alert(one: Lasting, burn: Burn) -> Alert:
         description=f"For {{{{ $value | humanizePercentage }}}} of the last {over} {one.wrong}; "
         f"{one.budget:.1%} of 30 days may be so.",
         section=one.section,
-        at_once=_AT_ONCE,
+        at_once=AT_ONCE,
         over=over,
     )
 

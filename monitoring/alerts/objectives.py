@@ -19,7 +19,7 @@ WRONG_MIN = 20
 soon brings more, however few shop, since trackers try again.
 """
 
-_AT_ONCE = "the long window is the patience, and the short one ends the alert soon after the fault"
+AT_ONCE = "the long window is the patience, and the short one ends the alert soon after the fault"
 
 
 class Objective(NamedTuple):
@@ -124,7 +124,7 @@ def _burns(objective: Objective, burn: Burn) -> Alert:
         description=f"{{{{ $value | humanizePercentage }}}} of {objective.wrong} in the last {over}; "
         f"{objective.budget:.1%} may. Going on like this uses up the budget of 30 days within {left_days}.",
         section=objective.section,
-        at_once=_AT_ONCE,
+        at_once=AT_ONCE,
         over=over,
     )
 

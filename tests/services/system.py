@@ -196,6 +196,10 @@ class System:
         """Of the gateways that run."""
         return [one.url for one in self.of("gateway") if one.is_running]
 
+    def metrics_urls(self) -> dict[str, list[str]]:
+        """Gives where Prometheus finds each kind of process."""
+        return {kind: [one.metrics_url for one in self.of(kind)] for kind in ("gateway", "worker", "archiver")}
+
     def settings(self) -> Settings:
         """Gives the settings with which a test reaches what the system holds, not through what breaks."""
         values = {name.lower(): value for name, value in self._settings.items()}

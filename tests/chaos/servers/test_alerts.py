@@ -55,7 +55,7 @@ async def test_the_right_alert_fires(place: Place, tmp_path: Path) -> None:
     place.moved = lambda: setattr(shoppers.shop, "urls", place.system.urls)
     await known_everywhere(shoppers.shop)
     rules = build(Options(partitions=place.system.partitions, night=False, scale=SCALE))
-    with Prometheus(tmp_path / "prometheus", _jobs(place), rules=rules) as prometheus:
+    with Prometheus(tmp_path / "prometheus", place.system.metrics_urls(), rules=rules) as prometheus:
         async with shoppers.living() as sending:
             await asyncio.to_thread(prometheus.wait_until_scraped)
             await asyncio.sleep(CALM_FOR_S)
@@ -67,7 +67,7 @@ async def test_the_right_alert_fires(place: Place, tmp_path: Path) -> None:
                 finally:
                     await one.mends(place)
                 place.moved()
-                prometheus.watch(_jobs(place))
+                prometheus.watch(place.system.metrics_urls())
                 over = f"nobody is called any more, after: {name}"
                 await _until(prometheus, lambda firing: firing <= SLOW | BURNS, over, ENDS_WITHIN_S)
             await asyncio.wait(sending, timeout=CALM_S)
@@ -91,10 +91,6 @@ async def _until(prometheus: Prometheus, is_so: Callable[[set[str]], bool], what
         assert time.monotonic() < began_s + within_s, f"{what}: fires {sorted(firing)}"
         await asyncio.sleep(_LOOK_S)
     print(f"\n{what}: {', '.join(sorted(firing)) or 'nothing'} after {time.monotonic() - began_s:.0f} s")
-
-
-def _jobs(place: Place) -> dict[str, list[str]]:
-    return {kind: [one.metrics_url for one in place.system.of(kind)] for kind in ("gateway", "worker", "archiver")}
 
 
 async def _cut_kafka(place: Place) -> None:

@@ -34,7 +34,7 @@ async def test_the_dashboards_tell_of_a_dead_worker(place: Place, tmp_path: Path
         retailer_id, secret_key = await add_retailer(ports)
     shoppers = Shoppers(place, retailer_id, secret_key, random.Random(SEED))
     await known_everywhere(shoppers.shop)
-    with Prometheus(tmp_path / "prometheus", _jobs(place)) as prometheus:
+    with Prometheus(tmp_path / "prometheus", place.system.metrics_urls()) as prometheus:
         async with shoppers.living() as sending:
             await asyncio.to_thread(prometheus.wait_until_scraped)
             await _until(prometheus, place, lambda answers: _unseen(answers) or _differs(answers, place, down=0))
@@ -43,16 +43,12 @@ async def test_the_dashboards_tell_of_a_dead_worker(place: Place, tmp_path: Path
             # The other one takes its partitions when its session has run out.
             await _until(prometheus, place, lambda answers: _differs(answers, place, down=1))
             await asyncio.to_thread(place.system.start)
-            prometheus.watch(_jobs(place))
+            prometheus.watch(place.system.metrics_urls())
             await _until(prometheus, place, lambda answers: _differs(answers, place, down=0))
             await asyncio.wait(sending, timeout=CALM_S)
             shoppers.shop.is_closing = True
             await asyncio.gather(*sending)
             await rest(place, shoppers)
-
-
-def _jobs(place: Place) -> dict[str, list[str]]:
-    return {kind: [one.metrics_url for one in place.system.of(kind)] for kind in ("gateway", "worker", "archiver")}
 
 
 def _unseen(answers: list[Answer]) -> list[str]:
