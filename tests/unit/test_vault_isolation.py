@@ -90,7 +90,8 @@ def test_what_knows_behaviour_reads_no_setting_of_the_vault(checkout: Path) -> N
     settings = {name for name in Settings.model_fields if name.startswith(NAMES)}
     assert len(settings) >= 9
     named = set()
-    for module in reached(*KNOW_BEHAVIOUR) - {"adapters.settings"}:
+    # What a gateway failed at is a word of its metrics, not the name of a setting.
+    for module in reached(*KNOW_BEHAVIOUR) - {"adapters.settings", "monitoring.labels"}:
         path = checkout / f"{module.replace('.', '/')}.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ():
             match node:

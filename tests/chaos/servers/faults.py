@@ -58,8 +58,7 @@ def _cases(is_whole: bool) -> Iterator[Case]:
     yield Case("kill -9 the archiver", kill_archiver, spares_log=True)
     yield Case("pause a worker beyond its session", pause_worker, moves=True)
     yield Case("add and remove a worker", add_and_remove_worker, moves=True)
-    if is_whole:
-        yield Case("restart everything, one after the other", roll, moves=True)
+    yield Case("restart everything, one after the other", roll, moves=True)
     yield Case("kill -9 Kafka", partial(_kill_server, "kafka"), stops_log=True)
     yield Case("kill -9 the CQL server", partial(_kill_server, "scylla"))
     for name in ("kafka", "scylla", "postgres"):
