@@ -25,8 +25,10 @@ from domain.errors import Fenced, PortError
 from domain.ports.event_log import Batch, Poll
 from domain.ports.failed_events import FailedEvent, failed_event
 from domain.records import Failed
+from monitoring.repeated import Repeated
 
 _log = logging.getLogger("hotbasket.worker")
+_log.addFilter(Repeated("checkpoint failed", "partition not confirmed"))
 _POLL_WAIT_S = 0.1
 _DAY_MS = 86_400_000
 _SAVED_AT_ONCE = 8

@@ -23,8 +23,10 @@ from domain.ports.experience_log import ExperienceLog
 from domain.ports.failed_events import FailedEvents
 from domain.records import Record
 from monitoring.metrics import ArchiverMetrics
+from monitoring.repeated import Repeated
 
 _log = logging.getLogger("hotbasket.archiver")
+_log.addFilter(Repeated("archiving waits", "commit failed"))
 _POLL_WAIT_S = 0.2
 _PUBLISHED_EVERY_MS = 10_000
 """A watermark that has grown by less is not worth a write: days are closed by it."""
