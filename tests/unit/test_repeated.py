@@ -6,7 +6,6 @@ import logging
 
 import pytest
 
-from monitoring import repeated
 from monitoring.repeated import EVERY_S, Repeated
 
 
@@ -14,7 +13,7 @@ from monitoring.repeated import EVERY_S, Repeated
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock."""
     moment = [100.0]
-    monkeypatch.setattr(repeated.time, "monotonic", lambda: moment[0])
+    monkeypatch.setattr("time.monotonic", lambda: moment[0])
     return moment
 
 
