@@ -27,7 +27,7 @@ from monitoring.metrics import Metrics
 from tests.bench.hot_path import EVENTS, driven
 from tests.bench.servers import load, with_forty_nodes
 
-ROUNDS: Final = 7
+ROUNDS: Final = 5
 _LOOK_S = 0.05
 
 
@@ -43,7 +43,7 @@ class _Nothing:
     def inc(self, _: float = 1) -> None:
         """Counts nothing."""
 
-    observe = set = set_function = dec = inc
+    observe = set = set_function = show = dec = inc
 
     def time(self) -> AbstractContextManager[None]:
         """Measures nothing."""
@@ -82,6 +82,8 @@ async def _round(metrics: Metrics) -> tuple[float, float]:
         working = asyncio.create_task(worker.run())
         while not await _is_through(ports):
             await asyncio.sleep(_LOOK_S)
+            if working.done():
+                working.result()
         worker_s = time.process_time() - began_s
         worker.stop()
         await working
