@@ -150,7 +150,7 @@ class Collect:
             elif isinstance(outcome, Dropped):
                 self._tally.dropped(outcome)
         self._tally.acknowledged(self._clock.monotonic_s() - started_s)
-        if any(record.trace for record in records):
+        if b"traceparent" in headers:
             self._tally.traced(records, places)
         experiences: Experiences = None
         if b"prefer" in headers:

@@ -122,7 +122,7 @@ async def test_a_session_that_the_brokers_forbid_is_named(
 def test_a_line_comes_once_with_what_was_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many lines of one kind one is written in ten seconds; the next says how many were not."""
     now_s = 100.0
-    monkeypatch.setattr("adapters.kafka.quiet.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("time.monotonic", lambda: now_s)
     seldom = Seldom()
     lines = [logging.makeLogRecord({"name": "aiokafka", "msg": "no node %s", "args": (n,)}) for n in range(5)]
     assert [True, False, False] == [bool(seldom.filter(line)) for line in lines[:3]]
